@@ -1,0 +1,66 @@
+// Command: builds the named images and loads them into the cluster. Each image is an OCI archive in the cache, named by
+// its digest, so what has not changed is neither written nor loaded again.
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { bundle } from './bundles.ts';
+import { buildWithEngine, findEngine } from './engine.ts';
+import { writeArchive } from './oci-archive.ts';
+import { checkout } from './paths.ts';
+import { recipes, type ImageName } from './recipes.ts';
+
+const groups: Record<string, readonly ImageName[]> = {
+  all: ['operator', 'nginx', 'hello', 'toolbox'],
+  cluster: ['pause', 'coredns'],
+};
+
+function say(message: string): void {
+  console.log(`${(performance.now() / 1000).toFixed(1).padStart(5)}s  ${message}`);
+}
+
+function namesFrom(argv: readonly string[]): ImageName[] {
+  const wanted = argv.length === 0 ? ['all'] : argv;
+  return wanted.flatMap((word) => {
+    const names = groups[word] ?? [word];
+    for (const name of names) {
+      if (!Object.hasOwn(recipes, name)) throw new Error(`no image is called ${name}; there are ${Object.keys(recipes).join(', ')}`);
+    }
+    return names as ImageName[];
+  });
+}
+
+async function archiveOf(name: ImageName): Promise<string | undefined> {
+  if (name === 'operator') {
+    const engine = findEngine();
+    if (engine !== undefined) return buildWithEngine(engine, 'tenant-mtls.dev/operator:dev');
+    const missing = await bundle();
+    for (const entry of missing) say(`image operator: ${entry} does not exist yet, its bundle is left out`);
+  }
+  return writeArchive(await recipes[name]());
+}
+
+function load(archives: readonly string[]): void {
+  if (!existsSync(`${checkout}/.cluster/run/containerd.pid`)) {
+    say('no cluster is running, so nothing is loaded');
+    return;
+  }
+  execFileSync(`${checkout}/hack/cluster/load-image`, archives, { stdio: 'inherit' });
+}
+
+async function main(): Promise<void> {
+  const archives: string[] = [];
+  for (const name of namesFrom(process.argv.slice(2))) {
+    const archive = await archiveOf(name);
+    if (archive === undefined) continue;
+    say(`image ${name}: ${archive}`);
+    archives.push(archive);
+  }
+  load(archives);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,86 @@
+// What each image is made of. Base layers come first and are shared; what changes often is the last and smallest.
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { busyboxLinks } from './busybox.ts';
+import { bundles } from './bundles.ts';
+import { debianLayer, executableLayer, mergedUsr, systemLayer, text } from './debian.ts';
+import { fileLayer, type Layer } from './layers.ts';
+import type { Image } from './oci-archive.ts';
+import { checkout } from './paths.ts';
+import type { TarEntry } from './tar.ts';
+
+export type ImageName = 'operator' | 'nginx' | 'hello' | 'toolbox' | 'pause' | 'coredns';
+
+export const recipes: Readonly<Record<ImageName, () => Promise<Image>>> = { operator, nginx, hello, toolbox, pause, coredns };
+
+const node = '/usr/local/bin/node';
+
+async function operator(): Promise<Image> {
+  const files = bundles.filter(({ output }) => existsSync(output)).map(({ output, name }) => file(`app/${name}`, output));
+  return {
+    name: 'tenant-mtls.dev/operator:dev',
+    layers: [...(await nodeLayers()), await fileLayer(files)],
+    entrypoint: [node, '/app/tenant-mtls.js'],
+    workingDir: '/app',
+    environment: ['NODE_ENV=production'],
+  };
+}
+
+/** The seed's app: plain HTTP, no idea of TLS. */
+async function hello(): Promise<Image> {
+  return {
+    name: 'tenant-mtls.dev/hello:dev',
+    layers: [...(await nodeLayers()), await fileLayer([file('app/hello.ts', `${import.meta.dirname}/apps/hello.ts`)])],
+    entrypoint: [node, '/app/hello.ts'],
+    workingDir: '/app',
+  };
+}
+
+async function nodeLayers(): Promise<Layer[]> {
+  return [await executableLayer(`${checkout}/node_modules/node/bin/node`, node.slice(1)), await systemLayer()];
+}
+
+/**
+ * nginx as the official image has it, with the stream module built in. Debian's loads it as a module, so here `nginx` is
+ * a script that adds the load_module directive: one nginx.conf then suits both images.
+ */
+async function nginx(): Promise<Image> {
+  const wrapper = file('usr/local/sbin/nginx', `${import.meta.dirname}/apps/nginx`, 0o755);
+  return {
+    name: 'tenant-mtls.dev/nginx:dev',
+    layers: [await debianLayer(['nginx', 'libnginx-mod-stream', 'busybox-static']), await systemLayer(...mergedUsr, ...busyboxLinks, wrapper)],
+    entrypoint: ['nginx'],
+    command: ['-g', 'daemon off;'],
+    user: '101:101',
+    stopSignal: 'SIGQUIT',
+  };
+}
+
+/** For client pods and for looking around: sh, curl, openssl and busybox. */
+async function toolbox(): Promise<Image> {
+  return {
+    name: 'tenant-mtls.dev/toolbox:dev',
+    layers: [await debianLayer(['curl', 'openssl', 'busybox-static']), await systemLayer(...mergedUsr, ...busyboxLinks)],
+    entrypoint: [],
+    command: ['sleep', 'infinity'],
+  };
+}
+
+function pause(): Promise<Image> {
+  return staticImage('tenant-mtls.dev/pause:dev', 'pause');
+}
+
+function coredns(): Promise<Image> {
+  return staticImage('tenant-mtls.dev/coredns:dev', 'dns');
+}
+
+/** A static binary from the build of Kubernetes, which hack/cluster/up has linked into .cluster/bin. */
+async function staticImage(name: string, binary: string): Promise<Image> {
+  const built = dirname(realpathSync(`${checkout}/.cluster/bin/etcd`));
+  const accounts = text('etc/passwd', ['root:x:0:0::/:', 'nonroot:x:65532:65532::/:']);
+  return { name, layers: [await fileLayer([file(binary, `${built}/${binary}`, 0o755), accounts])], entrypoint: [`/${binary}`] };
+}
+
+function file(path: string, source: string, mode = 0o644): TarEntry {
+  return { path, mode, content: readFileSync(source) };
+}
