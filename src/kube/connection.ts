@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
@@ -71,7 +72,7 @@ export class Connection {
   }
 
   #pools(tls: TlsMaterial, proxyUrl: string | undefined): Pick<Route, 'calls' | 'watches'> {
-    const fingerprint = JSON.stringify(Object.values(tls).map(String));
+    const fingerprint = createHash('sha256').update(JSON.stringify(Object.entries(tls).map(String))).digest('hex');
     if (this.#route !== undefined && fingerprint === this.#fingerprint) return this.#route;
     // Requests in flight finish on the old pools; a watch moves over when its time is up.
     void this.#route?.calls.close();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { ApiError, parseStatus } from './api-error.ts';
 import type { Connection } from './connection.ts';
+import { parseJson } from './json.ts';
 import { retryDelayMs } from './retry.ts';
 
 /**
@@ -49,7 +50,7 @@ export class Transport {
         request.signal?.throwIfAborted();
         const delayMs = this.#delayBeforeRetry(request, error, failures);
         if (delayMs === undefined) throw wrap(request.attempt, error);
-        await sleep(delayMs, undefined, { ref: false, ...signalOption(request.signal) });
+        await sleep(delayMs, undefined, request.signal === undefined ? {} : { signal: request.signal });
       }
     }
   }
@@ -74,7 +75,7 @@ export class Transport {
       request.signal?.throwIfAborted();
       const response = await this.#dispatch('calls', request, deadline.signal);
       if (response.statusCode >= 300) throw await this.#failure(request, response);
-      return await response.body.json();
+      return parseJson(await response.body.text(), 'the answer');
     } finally {
       clearTimeout(timer);
       request.signal?.removeEventListener('abort', cancel);
@@ -91,15 +92,14 @@ export class Transport {
   }
 
   async #failure(request: HttpRequest, response: Dispatcher.ResponseData): Promise<ApiError> {
+    if (response.statusCode === 401) this.#connection.expire();
     const status = parseStatus(response.statusCode, await response.body.text());
     return new ApiError(request.attempt, status, parseRetryAfter(response.headers['retry-after']));
   }
 
   #delayBeforeRetry(request: HttpRequest, error: unknown, failures: number): number | undefined {
-    if (error instanceof ApiError && error.code === 401) {
-      this.#connection.expire();
-      return failures === 1 ? 0 : undefined;
-    }
+    // Once more with fresh credentials.
+    if (error instanceof ApiError && error.code === 401) return failures === 1 ? 0 : undefined;
     return retryDelayMs({ error, idempotent: request.idempotent, failures }, this.#random);
   }
 }
@@ -122,8 +122,4 @@ function wrap(attempt: string, error: unknown): unknown {
 function parseRetryAfter(header: string | string[] | undefined): number | undefined {
   const seconds = typeof header === 'string' ? Number(header) : Number.NaN;
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}
-
-function signalOption(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }
