@@ -1,0 +1,79 @@
+// X.509 structures whose unchanging parts stay DER: names, keys and extensions are spliced in as the bytes they already
+// are. That keeps issuer names byte-identical to the CA's subject, and is what makes issuing fast.
+import { AsnConvert, AsnIntegerArrayBufferConverter, AsnProp, AsnPropTypes, AsnType, AsnTypeTypes } from '@peculiar/asn1-schema';
+import { Time, Validity } from '@peculiar/asn1-x509';
+
+type Definition = Parameters<typeof AsnProp>[0];
+
+const ANY: Definition = { type: AsnPropTypes.Any };
+const INTEGER_BYTES: Definition = { type: AsnPropTypes.Integer, converter: AsnIntegerArrayBufferConverter };
+
+const EMPTY = new ArrayBuffer(0);
+
+/** TBSCertificate of RFC 5280, 4.1. The outdated unique identifiers are refused by leaving them out. */
+export class TbsCertificate {
+  version = 2;
+  serialNumber: ArrayBuffer = EMPTY;
+  signature: ArrayBuffer = EMPTY;
+  issuer: ArrayBuffer = EMPTY;
+  validity: Validity = new Validity();
+  subject: ArrayBuffer = EMPTY;
+  subjectPublicKeyInfo: ArrayBuffer = EMPTY;
+  extensions?: ArrayBuffer;
+}
+
+define(TbsCertificate, {
+  version: { type: AsnPropTypes.Integer, context: 0, defaultValue: 0 },
+  serialNumber: INTEGER_BYTES,
+  signature: ANY,
+  issuer: ANY,
+  validity: { type: Validity },
+  subject: ANY,
+  subjectPublicKeyInfo: ANY,
+  extensions: { ...ANY, context: 3, optional: true },
+});
+
+/** What both certificates and CRLs are on the outside: content, algorithm, signature. */
+export class Signed {
+  content: ArrayBuffer = EMPTY;
+  algorithm: ArrayBuffer = EMPTY;
+  signature: ArrayBuffer = EMPTY;
+}
+
+define(Signed, { content: ANY, algorithm: ANY, signature: { type: AsnPropTypes.BitString } });
+
+/** TBSCertList of RFC 5280, 5.1, with its entries as one piece of DER. */
+export class TbsCertList {
+  version = 1;
+  signature: ArrayBuffer = EMPTY;
+  issuer: ArrayBuffer = EMPTY;
+  thisUpdate: Time = new Time();
+  nextUpdate: Time = new Time();
+  revokedCertificates?: ArrayBuffer;
+  extensions?: ArrayBuffer;
+}
+
+define(TbsCertList, {
+  version: { type: AsnPropTypes.Integer },
+  signature: ANY,
+  issuer: ANY,
+  thisUpdate: { type: Time },
+  nextUpdate: { type: Time },
+  revokedCertificates: { ...ANY, optional: true },
+  extensions: { ...ANY, context: 0, optional: true },
+});
+
+/** The encoding of a value of one of the schema classes. */
+export function encode(value: object): ArrayBuffer {
+  return AsnConvert.serialize(value);
+}
+
+/** The bytes of a Buffer as the exact ArrayBuffer that the schema wants. */
+export function exactBytes(bytes: Uint8Array): ArrayBuffer {
+  return new Uint8Array(bytes).buffer;
+}
+
+function define(target: new () => object, properties: Readonly<Record<string, Definition>>): void {
+  for (const [name, definition] of Object.entries(properties)) AsnProp(definition)(target.prototype as object, name);
+  AsnType({ type: AsnTypeTypes.Sequence })(target);
+}

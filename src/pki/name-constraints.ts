@@ -1,0 +1,126 @@
+// Name constraints of an authority (RFC 5280, 4.2.1.10): made from what a tenant may ask for, read from certificates, and
+// checked. One rule: a kind of name that is not allowed at all is closed, not left out, for what is left out is free.
+// No dirName: Go refuses certificates with it, so names in the DN are bound by policy and by one anchor per tenant.
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { GeneralName, GeneralSubtree, GeneralSubtrees, NameConstraints as NameConstraintsSequence } from '@peculiar/asn1-x509';
+
+import { encode } from './der-schema.ts';
+
+/** DNS names: the name and all below it, empty is every name. URI hosts and mail domains: `.x` is all below x, `x` is x. IP: CIDR. */
+export interface Subtrees {
+  readonly dnsNames: readonly string[];
+  readonly uriHosts: readonly string[];
+  readonly emails: readonly string[];
+  readonly ipRanges: readonly string[];
+}
+
+export interface NameConstraints {
+  readonly permitted: Subtrees;
+  readonly excluded: Subtrees;
+  /** A constraint on a kind of name that is not understood here; a certificate under it cannot be verified. */
+  readonly hasOthers: boolean;
+}
+
+/** The part of a Tenant's `allow` that constraints can express. */
+export interface AllowedNames {
+  readonly dnsNames?: readonly string[] | undefined;
+  readonly uris?: readonly string[] | undefined;
+  readonly emailAddresses?: readonly string[] | undefined;
+  readonly ipAddresses?: readonly string[] | undefined;
+}
+
+/** RFC 2606: nobody can have a name here. Permitting only this closes a kind, in OpenSSL and in Go alike. */
+const NOBODY = 'nothing.invalid';
+const NONE: Subtrees = { dnsNames: [], uriHosts: [], emails: [], ipRanges: [] };
+const EVERY_ADDRESS = ['0.0.0.0/0', '::/0'];
+
+/** The narrowest constraints that let through everything the patterns allow. Policy still judges each name by itself. */
+export function nameConstraintsFor(allow: AllowedNames): NameConstraints {
+  const addresses = allow.ipAddresses ?? [];
+  return {
+    permitted: {
+      dnsNames: permitted(allow.dnsNames, (pattern) => belowWildcards(pattern.toLowerCase())),
+      uriHosts: permitted(allow.uris, uriHost),
+      emails: permitted(allow.emailAddresses, mailDomain),
+      ipRanges: unique(addresses),
+    },
+    excluded: { ...NONE, ipRanges: addresses.length === 0 ? EVERY_ADDRESS : [] },
+    hasOthers: false,
+  };
+}
+
+/** No entry closes the kind; one pattern that constraints cannot narrow opens it. */
+function permitted(patterns: readonly string[] | undefined, narrow: (pattern: string) => string | undefined): string[] {
+  if (patterns === undefined || patterns.length === 0) return [NOBODY];
+  const subtrees = patterns.map(narrow);
+  return subtrees.every((subtree) => subtree !== undefined && subtree !== '') ? unique(subtrees as string[]) : [];
+}
+
+/** What stands after the last label with a wildcard: `*.shop.svc` and `a.*.shop.svc` -> `shop.svc`. */
+function belowWildcards(pattern: string): string {
+  const labels = pattern.split('.');
+  const lastWildcard = labels.findLastIndex((label) => label.includes('*'));
+  return labels.slice(lastWildcard + 1).join('.');
+}
+
+/** A pattern of hosts as constraints write it: `x` for one host, `.x` for those below; `undefined` for any. */
+function hostConstraint(pattern: string): string | undefined {
+  const below = belowWildcards(pattern.toLowerCase());
+  if (below === '') return undefined;
+  return pattern.includes('*') ? `.${below}` : below;
+}
+
+function uriHost(pattern: string): string | undefined {
+  const authority = /^[^:/?#]+:\/\/([^/?#]*)/.exec(pattern)?.[1];
+  return authority === undefined ? undefined : hostConstraint(authority.replace(/:[\d*]+$/, ''));
+}
+
+function mailDomain(pattern: string): string | undefined {
+  const [local = '', domain] = pattern.split('@');
+  if (domain === undefined) return undefined;
+  return local.includes('*') || domain.includes('*') ? hostConstraint(domain) : `${local}@${domain.toLowerCase()}`;
+}
+
+function unique(list: readonly string[]): string[] {
+  return [...new Set(list)].sort();
+}
+
+/** The value of the extension; it must be marked critical. */
+export function encodeNameConstraints({ permitted, excluded }: NameConstraints): ArrayBuffer {
+  const sequence = new NameConstraintsSequence();
+  const permittedSubtrees = toSubtrees(permitted);
+  const excludedSubtrees = toSubtrees(excluded);
+  if (permittedSubtrees.length > 0) sequence.permittedSubtrees = permittedSubtrees;
+  if (excludedSubtrees.length > 0) sequence.excludedSubtrees = excludedSubtrees;
+  return encode(sequence);
+}
+
+export function readNameConstraints(der: ArrayBuffer): NameConstraints {
+  const { permittedSubtrees = [], excludedSubtrees = [] } = AsnConvert.parse(der, NameConstraintsSequence);
+  const all = [...permittedSubtrees, ...excludedSubtrees];
+  return {
+    permitted: fromSubtrees(permittedSubtrees),
+    excluded: fromSubtrees(excludedSubtrees),
+    hasOthers: all.some(({ base }) => !isUnderstood(base)),
+  };
+}
+
+function toSubtrees({ dnsNames, uriHosts, emails, ipRanges }: Subtrees): GeneralSubtrees {
+  const bases = [
+    ...dnsNames.map((dNSName) => new GeneralName({ dNSName })),
+    ...uriHosts.map((uniformResourceIdentifier) => new GeneralName({ uniformResourceIdentifier })),
+    ...emails.map((rfc822Name) => new GeneralName({ rfc822Name })),
+    ...ipRanges.map((iPAddress) => new GeneralName({ iPAddress })),
+  ];
+  return new GeneralSubtrees(bases.map((base) => new GeneralSubtree({ base })));
+}
+
+function fromSubtrees(subtrees: readonly GeneralSubtree[]): Subtrees {
+  const pick = (kind: 'dNSName' | 'uniformResourceIdentifier' | 'rfc822Name' | 'iPAddress'): string[] =>
+    Array.from(subtrees).flatMap(({ base }) => base[kind] ?? []);
+  return { dnsNames: pick('dNSName'), uriHosts: pick('uniformResourceIdentifier'), emails: pick('rfc822Name'), ipRanges: pick('iPAddress') };
+}
+
+function isUnderstood(base: GeneralName): boolean {
+  return [base.dNSName, base.uniformResourceIdentifier, base.rfc822Name, base.iPAddress].some((value) => value !== undefined);
+}
