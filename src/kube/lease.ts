@@ -1,7 +1,7 @@
 import type { Lease, LeaseClient, LeaseRecord } from '../controller/lease-claim.ts';
 import type { ApiClient } from './api-client.ts';
 import { isNotFound } from './api-error.ts';
-import type { ObjectMeta, ObjectRef } from './object.ts';
+import type { ObjectMeta } from './object.ts';
 import { apiVersionOf, resources } from './resources.ts';
 
 /** A coordination.k8s.io Lease as the leader election sees it; updates are guarded by the resourceVersion. */
@@ -20,9 +20,9 @@ type LeaseObject = {
 
 export class LeaseStore implements LeaseClient {
   readonly #client: ApiClient;
-  readonly #ref: ObjectRef;
+  readonly #ref: { readonly namespace: string; readonly name: string };
 
-  constructor(client: ApiClient, ref: Required<ObjectRef>) {
+  constructor(client: ApiClient, ref: { readonly namespace: string; readonly name: string }) {
     this.#client = client;
     this.#ref = ref;
   }
