@@ -48,13 +48,19 @@ async function nginx(): Promise<Image> {
   const wrapper = file('usr/local/sbin/nginx', `${import.meta.dirname}/apps/nginx`, 0o755);
   return {
     name: 'tenant-mtls.dev/nginx:dev',
-    layers: [await debianLayer(['nginx', 'libnginx-mod-stream', 'busybox-static']), await systemLayer(...mergedUsr, ...busyboxLinks, wrapper)],
+    layers: [await debianLayer(['nginx', 'libnginx-mod-stream', 'busybox-static']), await systemLayer(...mergedUsr, ...busyboxLinks, ...logLinks, wrapper)],
     entrypoint: ['nginx'],
     command: ['-g', 'daemon off;'],
     user: '101:101',
     stopSignal: 'SIGQUIT',
   };
 }
+
+/** As in the official image, so that the compiled-in log paths can be opened on a read-only root. */
+const logLinks: readonly TarEntry[] = [
+  { path: 'var/log/nginx/access.log', linkTo: '/dev/stdout' },
+  { path: 'var/log/nginx/error.log', linkTo: '/dev/stderr' },
+];
 
 /** For client pods and for looking around: sh, curl, openssl and busybox. */
 async function toolbox(): Promise<Image> {
