@@ -1,7 +1,7 @@
 // X.509 structures whose unchanging parts stay DER: names, keys and extensions are spliced in as the bytes they already
 // are. That keeps issuer names byte-identical to the CA's subject, and is what makes issuing fast.
 import { AsnConvert, AsnIntegerArrayBufferConverter, AsnProp, AsnPropTypes, AsnType, AsnTypeTypes } from '@peculiar/asn1-schema';
-import { Time, Validity } from '@peculiar/asn1-x509';
+import { Validity } from '@peculiar/asn1-x509';
 
 type Definition = Parameters<typeof AsnProp>[0];
 
@@ -33,7 +33,7 @@ define(TbsCertificate, {
   extensions: { ...ANY, context: 3, optional: true },
 });
 
-/** What both certificates and CRLs are on the outside: content, algorithm, signature. */
+/** What a certificate is on the outside: content, algorithm, signature. */
 export class Signed {
   content: ArrayBuffer = EMPTY;
   algorithm: ArrayBuffer = EMPTY;
@@ -41,27 +41,6 @@ export class Signed {
 }
 
 define(Signed, { content: ANY, algorithm: ANY, signature: { type: AsnPropTypes.BitString } });
-
-/** TBSCertList of RFC 5280, 5.1, with its entries as one piece of DER. */
-export class TbsCertList {
-  version = 1;
-  signature: ArrayBuffer = EMPTY;
-  issuer: ArrayBuffer = EMPTY;
-  thisUpdate: Time = new Time();
-  nextUpdate: Time = new Time();
-  revokedCertificates?: ArrayBuffer;
-  extensions?: ArrayBuffer;
-}
-
-define(TbsCertList, {
-  version: { type: AsnPropTypes.Integer },
-  signature: ANY,
-  issuer: ANY,
-  thisUpdate: { type: Time },
-  nextUpdate: { type: Time },
-  revokedCertificates: { ...ANY, optional: true },
-  extensions: { ...ANY, context: 0, optional: true },
-});
 
 /** The encoding of a value of one of the schema classes. */
 export function encode(value: object): ArrayBuffer {

@@ -33,7 +33,9 @@ export function textOutsidePem(text: string): string {
 /** Writes one block, 64 characters a line, with a trailing newline, so that blocks can be joined as they are. */
 export function encodePem(label: string, der: Uint8Array): string {
   const base64 = Buffer.from(der.buffer, der.byteOffset, der.byteLength).toString('base64');
-  return `-----BEGIN ${label}-----\n${base64.replaceAll(/.{64}(?=.)/g, '$&\n')}\n-----END ${label}-----\n`;
+  const lines = [];
+  for (let start = 0; start < base64.length; start += 64) lines.push(base64.slice(start, start + 64));
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 
 function readBlock(begin: string, body: string, end: string): PemBlock {

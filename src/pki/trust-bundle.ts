@@ -3,12 +3,11 @@
 // would be a way to read it.
 import { createHash, X509Certificate } from 'node:crypto';
 
-import { AsnConvert } from '@peculiar/asn1-schema';
-
 import { readCertificateContent } from './certificate-content.ts';
-import { encode, exactBytes, Signed, TbsCertList } from './der-schema.ts';
+import { DerError } from './der.ts';
 import { encodePem, parsePem, PemError, textOutsidePem } from './pem.ts';
 import type { PemBlock } from './pem.ts';
+import { decodeCrl } from './read-crl.ts';
 
 export interface TrustMaterial {
   readonly certificates: readonly Buffer[];
@@ -62,17 +61,12 @@ function readCertificates(blocks: readonly PemBlock[]): X509Certificate[] | unde
   }
 }
 
-const MANY_NODES = { berOptions: { maxNodes: 10_000_000, maxContentLength: 64 * 1024 * 1024 } };
-
 function readCrls(blocks: readonly PemBlock[]): Buffer[] | undefined {
   try {
-    return blocks.map(({ der }) => {
-      const signed = AsnConvert.parse(exactBytes(der), Signed, MANY_NODES);
-      AsnConvert.parse(signed.content, TbsCertList, MANY_NODES);
-      return Buffer.from(encode(signed));
-    });
-  } catch {
-    return undefined;
+    return blocks.map(({ der }) => decodeCrl(der).der);
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
   }
 }
 
@@ -82,13 +76,8 @@ function readCrls(blocks: readonly PemBlock[]): Buffer[] | undefined {
  */
 export function crlCoverage({ certificates, crls }: TrustMaterial): 'All' | 'None' | 'Some' {
   if (crls.length === 0) return 'None';
-  const covered = new Set(crls.map((crl) => crlIssuer(crl).toString('hex')));
+  const covered = new Set(crls.map((crl) => decodeCrl(crl).issuer.toString('hex')));
   return certificates.every((der) => covered.has(readCertificateContent(der).subject.toString('hex'))) ? 'All' : 'Some';
-}
-
-function crlIssuer(der: Buffer): Buffer {
-  const { content } = AsnConvert.parse(exactBytes(der), Signed, MANY_NODES);
-  return Buffer.from(AsnConvert.parse(content, TbsCertList, MANY_NODES).issuer);
 }
 
 export interface TrustBundle {

@@ -1,0 +1,108 @@
+// Certificate revocation lists, read and verified: foreign ones in trust sources, and our own before they are published.
+import { verify, X509Certificate } from 'node:crypto';
+
+import { OID } from './certificate-extensions.ts';
+import { DerError, readElements, readOnlyElement, readTime, TAG } from './der.ts';
+import type { DerElement } from './der.ts';
+import { readCertificateContent } from './certificate-content.ts';
+import { parsePem, PemError } from './pem.ts';
+
+export interface Crl {
+  /** The whole of it, without anything that stood behind it. */
+  readonly der: Buffer;
+  /** DER of the issuer's name. */
+  readonly issuer: Buffer;
+  readonly thisUpdate: Date;
+  /** Absent in CRLs that never expire. */
+  readonly nextUpdate?: Date;
+  /** The cRLNumber; absent in CRLs of version 1. */
+  readonly number?: bigint;
+  readonly signed: { readonly content: Buffer; readonly algorithm: Buffer; readonly signature: Buffer };
+  /** The encoded entries; see `revokedSerials`. */
+  readonly entries: Buffer;
+}
+
+/** Reads the first X509 CRL block, or `undefined` when there is none or it is malformed. */
+export function readCrl(pem: string): Crl | undefined {
+  try {
+    const block = parsePem(pem).find(({ label }) => label === 'X509 CRL');
+    return block && decodeCrl(block.der);
+  } catch (error) {
+    if (error instanceof DerError || error instanceof PemError) return undefined;
+    throw error;
+  }
+}
+
+/** Reads DER. Throws DerError. */
+export function decodeCrl(bytes: Buffer): Crl {
+  const outer = readOnlyElement(bytes, TAG.sequence);
+  const [content, algorithm, signature, ...rest] = readElements(outer.content);
+  if (!content || !algorithm || signature?.tag !== TAG.bitString || rest.length > 0) throw new DerError('not a CRL');
+  return {
+    der: outer.raw,
+    ...readContent(readElements(content.content)),
+    signed: { content: content.raw, algorithm: algorithm.raw, signature: signature.content.subarray(1) },
+  };
+}
+
+/** The serial numbers on it, as `openssl x509 -serial` prints them. */
+export function revokedSerials({ entries }: Pick<Crl, 'entries'>): Set<string> {
+  return new Set(readElements(entries).map(({ content }) => serialText(readElements(content)[0])));
+}
+
+export type CrlVerdict = 'Valid' | 'WrongIssuer' | 'BadSignature';
+
+/** Whether the CRL is the issuer's: by name, and by signature. Its times are the caller's to judge. */
+export function verifyCrl(crl: Crl, issuerDer: Buffer): CrlVerdict {
+  if (!crl.issuer.equals(readCertificateContent(issuerDer).subject)) return 'WrongIssuer';
+  const hash = HASHES[crl.signed.algorithm.toString('hex')];
+  if (hash === undefined) return 'BadSignature';
+  const { publicKey } = new X509Certificate(issuerDer);
+  return verify(hash, crl.signed.content, publicKey, crl.signed.signature) ? 'Valid' : 'BadSignature';
+}
+
+/** Hash by signature algorithm, as DER of the AlgorithmIdentifier. MD5 and SHA-1 are left out on purpose. */
+const HASHES: Readonly<Record<string, string | null>> = {
+  '300a06082a8648ce3d040302': 'sha256',
+  '300a06082a8648ce3d040303': 'sha384',
+  '300a06082a8648ce3d040304': 'sha512',
+  '300d06092a864886f70d01010b0500': 'sha256',
+  '300d06092a864886f70d01010c0500': 'sha384',
+  '300d06092a864886f70d01010d0500': 'sha512',
+  '300506032b6570': null,
+};
+
+const NO_ENTRIES = Buffer.alloc(0);
+
+/** TBSCertList: version?, signature, issuer, thisUpdate, nextUpdate?, entries?, [0] extensions? */
+function readContent(fields: readonly DerElement[]): Omit<Crl, 'der' | 'signed'> {
+  const withoutVersion = fields[0]?.tag === TAG.integer ? fields.slice(1) : fields;
+  const [algorithm, issuer, thisUpdate, ...rest] = withoutVersion;
+  if (algorithm?.tag !== TAG.sequence || issuer?.tag !== TAG.sequence || thisUpdate === undefined) throw new DerError('not a CRL');
+  return { issuer: issuer.raw, thisUpdate: readTime(thisUpdate), ...readOptionalFields(rest) };
+}
+
+function readOptionalFields(fields: readonly DerElement[]): Pick<Crl, 'entries' | 'nextUpdate' | 'number'> {
+  const nextUpdate = fields.find(({ tag }) => tag === TAG.utcTime || tag === TAG.generalizedTime);
+  const number = readNumber(fields.find(({ tag }) => tag === TAG.context0));
+  return {
+    entries: fields.find(({ tag }) => tag === TAG.sequence)?.content ?? NO_ENTRIES,
+    ...(nextUpdate && { nextUpdate: readTime(nextUpdate) }),
+    ...(number !== undefined && { number }),
+  };
+}
+
+const CRL_NUMBER_OID = Buffer.from([0x55, 0x1d, Number(OID.cRLNumber.split('.').at(-1))]);
+
+function readNumber(extensions: DerElement | undefined): bigint | undefined {
+  if (extensions === undefined) return undefined;
+  const list = readElements(readOnlyElement(extensions.content, TAG.sequence).content).map(({ content }) => readElements(content));
+  const value = list.find(([oid]) => oid?.content.equals(CRL_NUMBER_OID))?.at(-1);
+  return value && BigInt(`0x${readOnlyElement(value.content, TAG.integer).content.toString('hex')}`);
+}
+
+function serialText(serial: DerElement | undefined): string {
+  if (serial?.tag !== TAG.integer) throw new DerError('a CRL entry has no serial number');
+  const { content } = serial;
+  return (content.length > 1 && content[0] === 0 ? content.subarray(1) : content).toString('hex').toUpperCase();
+}
