@@ -31,6 +31,11 @@ export class WorkQueue {
     return this.#delayed.size;
   }
 
+  /** Nothing waits or is being processed; what is delayed does not count. */
+  get isIdle(): boolean {
+    return this.#waiting.size === 0 && this.#processing.size === 0;
+  }
+
   add(key: string): void {
     if (this.#closed) return;
     if (this.#processing.has(key)) {
