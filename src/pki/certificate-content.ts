@@ -4,7 +4,6 @@ import { AsnConvert } from '@peculiar/asn1-schema';
 import {
   BasicConstraints,
   ExtendedKeyUsage,
-  Extensions,
   KeyUsage,
   SubjectAlternativeName,
   SubjectKeyIdentifier,
@@ -12,7 +11,9 @@ import {
 import type { GeneralName } from '@peculiar/asn1-x509';
 
 import { OID } from './certificate-extensions.ts';
-import { exactBytes, Signed, TbsCertificate } from './der-schema.ts';
+import { DerError, readElements, readOnlyElement, readTime, TAG } from './der.ts';
+import type { DerElement } from './der.ts';
+import { exactBytes } from './der-schema.ts';
 import { readNameConstraints } from './name-constraints.ts';
 import type { NameConstraints } from './name-constraints.ts';
 import type { AlternativeNames } from './subject-alternative-names.ts';
@@ -23,7 +24,7 @@ export interface CertificateContent {
   readonly publicKey: Buffer;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** Raw values of the extensions by OID. */
+  /** Raw values of the extensions by OID, for those in `OID`. */
   readonly extensions: ReadonlyMap<string, ArrayBuffer>;
   readonly isCA: boolean;
   readonly pathLen?: number;
@@ -38,16 +39,18 @@ export interface CertificateContent {
 }
 
 /** Reads DER; throws when a part of it cannot be decoded. */
-export function readCertificateContent(der: Uint8Array): CertificateContent {
-  const tbs = AsnConvert.parse(AsnConvert.parse(exactBytes(der), Signed).content, TbsCertificate);
-  const list = tbs.extensions === undefined ? [] : AsnConvert.parse(tbs.extensions, Extensions);
-  const extensions = new Map(list.map((extension) => [extension.extnID, exactBytes(new Uint8Array(extension.extnValue.buffer))]));
+export function readCertificateContent(der: Buffer): CertificateContent {
+  const [tbs] = readElements(readOnlyElement(der, TAG.sequence).content);
+  const fields = tbs ? readElements(tbs.content) : [];
+  // Certificates of version 1 do not say so.
+  const [, , issuer, validity, subject, publicKey, ...rest] = fields[0]?.tag === TAG.context0 ? fields.slice(1) : fields;
+  if (!issuer || !validity || !subject || !publicKey) throw new DerError('not an X.509 certificate');
+  const extensions = readExtensions(rest.find(({ tag }) => tag === TAG.context3));
   return {
-    subject: Buffer.from(tbs.subject),
-    issuer: Buffer.from(tbs.issuer),
-    publicKey: Buffer.from(tbs.subjectPublicKeyInfo),
-    notBefore: tbs.validity.notBefore.getTime(),
-    notAfter: tbs.validity.notAfter.getTime(),
+    subject: subject.raw,
+    issuer: issuer.raw,
+    publicKey: publicKey.raw,
+    ...readValidity(validity),
     extensions,
     ...readBasicConstraints(extensions),
     ...readUsages(extensions),
@@ -55,6 +58,28 @@ export function readCertificateContent(der: Uint8Array): CertificateContent {
     ...readNames(extensions),
   };
 }
+
+function readValidity(validity: DerElement): Pick<CertificateContent, 'notBefore' | 'notAfter'> {
+  const [notBefore, notAfter] = readElements(validity.content).map(readTime);
+  if (!notBefore || !notAfter) throw new DerError('a certificate without validity');
+  return { notBefore, notAfter };
+}
+
+function readExtensions(extensions: DerElement | undefined): Map<string, ArrayBuffer> {
+  if (extensions === undefined) return new Map();
+  return new Map(readElements(readOnlyElement(extensions.content, TAG.sequence).content).map(readExtension));
+}
+
+/** SEQUENCE { OID, critical BOOLEAN?, OCTET STRING } */
+function readExtension({ content }: DerElement): [string, ArrayBuffer] {
+  const elements = readElements(content);
+  const [oid, value] = [elements[0], elements.at(-1)];
+  if (oid?.tag !== TAG.objectIdentifier || value?.tag !== TAG.octetString) throw new DerError('not an extension');
+  return [OID_TEXT.get(oid.content.toString('hex')) ?? oid.content.toString('hex'), exactBytes(value.content)];
+}
+
+/** The extensions read here are all below 2.5.29; others keep the hex of their OID, which nobody looks up. */
+const OID_TEXT = new Map(Object.values(OID).map((oid) => [`551d${Number(oid.split('.').at(-1)).toString(16).padStart(2, '0')}`, oid as string]));
 
 type ExtensionValues = ReadonlyMap<string, ArrayBuffer>;
 

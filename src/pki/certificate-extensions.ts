@@ -1,9 +1,10 @@
 // The extensions of certificates and CRLs, encoded. What does not change between certificates is encoded once.
 import { createHash } from 'node:crypto';
 
-import { AsnArray, AsnConvert, AsnPropTypes, AsnType, AsnTypeTypes, OctetString } from '@peculiar/asn1-schema';
-import { AuthorityKeyIdentifier, BasicConstraints, Extension, KeyIdentifier, SubjectKeyIdentifier, SubjectPublicKeyInfo } from '@peculiar/asn1-x509';
+import { OctetString } from '@peculiar/asn1-schema';
+import { AuthorityKeyIdentifier, BasicConstraints, Extension, KeyIdentifier, SubjectKeyIdentifier } from '@peculiar/asn1-x509';
 
+import { DerError, readElements, readOnlyElement, TAG } from './der.ts';
 import { encode, exactBytes } from './der-schema.ts';
 
 export const OID = {
@@ -19,14 +20,6 @@ export const OID = {
 
 /** One extension as DER, ready to be put in place. */
 export type EncodedExtension = ArrayBuffer;
-
-/** Extensions of which each is DER already. */
-class ExtensionSequence extends AsnArray<ArrayBuffer> {}
-AsnType({ type: AsnTypeTypes.Sequence, itemType: AsnPropTypes.Any })(ExtensionSequence);
-
-export function encodeExtensionSequence(extensions: readonly EncodedExtension[]): ArrayBuffer {
-  return encode(new ExtensionSequence([...extensions]));
-}
 
 export function encodeExtension(oid: string, critical: 'critical' | 'plain', value: ArrayBuffer): EncodedExtension {
   return encode(new Extension({ extnID: oid, critical: critical === 'critical', extnValue: new OctetString(value) }));
@@ -50,9 +43,10 @@ export function authorityKeyExtension(keyId: Uint8Array): EncodedExtension {
 }
 
 /** RFC 7093, method 1: the leftmost 160 bits of the SHA-256 of the public key. */
-export function computeKeyId(publicKey: Uint8Array): Buffer {
-  const { subjectPublicKey } = AsnConvert.parse(exactBytes(publicKey), SubjectPublicKeyInfo);
-  return createHash('sha256').update(new Uint8Array(subjectPublicKey)).digest().subarray(0, 20);
+export function computeKeyId(publicKey: Buffer): Buffer {
+  const [, subjectPublicKey] = readElements(readOnlyElement(publicKey, TAG.sequence).content);
+  if (subjectPublicKey?.tag !== TAG.bitString) throw new DerError('not a SubjectPublicKeyInfo');
+  return createHash('sha256').update(subjectPublicKey.content.subarray(1)).digest().subarray(0, 20);
 }
 
 /** Remembers encodings by what they were made from; keys come from closed sets, so the cache stays small. */

@@ -4,8 +4,29 @@ import { AsnConvert, AsnIntegerArrayBufferConverter, AsnProp, AsnPropTypes, AsnT
 import { Validity } from '@peculiar/asn1-x509';
 
 type Definition = Parameters<typeof AsnProp>[0];
+type Converter = NonNullable<Definition['converter']>;
 
-const ANY: Definition = { type: AsnPropTypes.Any };
+/**
+ * What the library's encoder asks of a value: to write itself. The library's own converter for raw bytes parses them into
+ * a tree of objects first and writes that, once per level of nesting, which is most of the time issuing takes.
+ */
+class VerbatimElement {
+  readonly #bytes: ArrayBuffer;
+
+  constructor(bytes: ArrayBuffer) {
+    this.#bytes = bytes;
+  }
+
+  toBER(_sizeOnly: boolean, writer?: { write(bytes: ArrayBuffer): void }): ArrayBuffer {
+    writer?.write(this.#bytes);
+    return this.#bytes;
+  }
+}
+
+/** For writing only; what is read is taken apart by der.ts. */
+const verbatim = { toASN: (bytes: ArrayBuffer) => new VerbatimElement(bytes) } as unknown as Converter;
+
+const ANY: Definition = { type: AsnPropTypes.Any, converter: verbatim };
 const INTEGER_BYTES: Definition = { type: AsnPropTypes.Integer, converter: AsnIntegerArrayBufferConverter };
 
 const EMPTY = new ArrayBuffer(0);
@@ -19,7 +40,7 @@ export class TbsCertificate {
   validity: Validity = new Validity();
   subject: ArrayBuffer = EMPTY;
   subjectPublicKeyInfo: ArrayBuffer = EMPTY;
-  extensions?: ArrayBuffer;
+  extensions: ArrayBuffer[] = [];
 }
 
 define(TbsCertificate, {
@@ -30,7 +51,7 @@ define(TbsCertificate, {
   validity: { type: Validity },
   subject: ANY,
   subjectPublicKeyInfo: ANY,
-  extensions: { ...ANY, context: 3, optional: true },
+  extensions: { ...ANY, repeated: 'sequence', context: 3 },
 });
 
 /** What a certificate is on the outside: content, algorithm, signature. */

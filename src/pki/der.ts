@@ -1,7 +1,8 @@
-// Just enough DER for CRLs, whose size rules the library's object tree out: 20 000 entries are 200 000 objects there.
-// Certificates are not made with this; see der-schema.ts.
+// Just enough DER to write CRLs, whose size rules the library's object tree out (20 000 entries are 200 000 objects there),
+// and to walk through the outer structure of what is read. Certificates are not written with this; see der-schema.ts.
 
 export const TAG = {
+  boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
@@ -11,6 +12,7 @@ export const TAG = {
   generalizedTime: 0x18,
   sequence: 0x30,
   context0: 0xa0,
+  context3: 0xa3,
 } as const;
 
 /** One element: its tag, its content, and `raw` with tag and length. */

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 
 import { AlgorithmIdentifier, Validity } from '@peculiar/asn1-x509';
 
-import { authorityKeyExtension, encodeExtensionSequence, remember } from './certificate-extensions.ts';
+import { authorityKeyExtension, remember } from './certificate-extensions.ts';
 import type { EncodedExtension } from './certificate-extensions.ts';
 import { encode, exactBytes, Signed, TbsCertificate } from './der-schema.ts';
 import { sha256Hex } from './inspect-certificate.ts';
@@ -15,7 +15,7 @@ import type { PrivateKey } from './private-key.ts';
 /** Everything a certificate says, encoded. Without `authorityKeyId` there is no AuthorityKeyIdentifier (roots). */
 export interface CertificateParts {
   readonly subject: ArrayBuffer;
-  readonly publicKey: Uint8Array;
+  readonly publicKey: Buffer;
   readonly extensions: readonly EncodedExtension[];
   readonly issuer: ArrayBuffer;
   readonly serial: Uint8Array;
@@ -33,7 +33,7 @@ export async function signCertificate(parts: CertificateParts, signer: PrivateKe
     validity: new Validity({ notBefore: parts.notBefore, notAfter: parts.notAfter }),
     subject: parts.subject,
     subjectPublicKeyInfo: exactBytes(parts.publicKey),
-    extensions: encodeExtensionSequence([...parts.extensions, ...authorityKey]),
+    extensions: [...parts.extensions, ...authorityKey],
   });
   return signContent(encode(tbs), signer);
 }
