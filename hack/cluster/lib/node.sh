@@ -8,13 +8,17 @@ require_root() {
 
 start_node() {
   if ! is_running node; then
-    wait_until 10 "the removal of the dead node's cgroups and network device" remove_node_remains
+    clear_node_remains
     setsid unshare --mount --net --pid --fork --propagation private -- \
       "$here/lib/node-init" "$node_state" "$run" >>"$logs/node.log" 2>&1 </dev/null 9>&- &
     wait_until 10 "the start of the node's namespaces" is_running node
   fi
   make_cgroups
   connect_node
+}
+
+clear_node_remains() {
+  wait_until 10 "the removal of the dead node's cgroups and network device" remove_node_remains
 }
 
 # Fails while the kernel has not yet let go of a cgroup.
@@ -103,7 +107,16 @@ start_kubelet() {
   ensure kube-proxy "$bin/kube-proxy" --config="$state/config/kube-proxy.yaml" --hostname-override="$node_name"
 }
 
+# What the API server says may date from before a crash: the kubelet must have reported since it started.
 node_is_ready() {
-  in_node curl --silent --fail --max-time 2 http://127.0.0.1:10248/healthz >/dev/null &&
-    [[ $(kubectl get node "$node_name" -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}') == True ]]
+  local status reported
+  read -r status reported < <(kubectl get node "$node_name" \
+    -o jsonpath='{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{"\n"}{end}') || return 1
+  [[ $status == True ]] && (($(date --date "$reported" +%s) >= $(stat --format %Y "$run/kubelet.pid")))
+}
+
+# Asked through its Service, so this also says that kube-proxy has done its work.
+dns_is_available() {
+  [[ $(kubectl --namespace kube-system get deployment coredns -o jsonpath='{.status.availableReplicas}') == 1 ]] &&
+    timeout 1 bash -c "exec 3<>/dev/tcp/$dns_service_ip/53"
 }

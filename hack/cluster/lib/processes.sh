@@ -63,25 +63,24 @@ spawn() {
   wait_until 10 "the start of $name" is_running "$name"
 }
 
-# end NAME - SIGTERM, SIGKILL after 10 s; fine if it does not run.
+# end NAME [SIGNAL] - SIGTERM, and SIGKILL after 5 s; fine if it does not run.
 end() {
-  if is_running "$1"; then
-    send_signal TERM "$1" || true
-    for _ in $(seq 100); do
-      is_running "$1" || break
-      sleep 0.1
-    done
-    is_running "$1" && send_signal KILL "$1"
-    while is_running "$1"; do sleep 0.05; done
-  fi
-  rm -f "$run/$1.pid"
+  local name=$1 signal=${2:-TERM} tries=0
+  while is_running "$name"; do
+    ((++tries < 100)) || signal=KILL
+    if ((tries == 1 || tries >= 100)); then
+      send_signal "$signal" "$name" 2>/dev/null || true
+    fi
+    sleep 0.05
+  done
+  rm -f "$run/$name.pid"
 }
 
 # end_orphans - processes of this checkout's cluster whose .cluster was deleted under them, known by their whole command line.
 end_orphans() {
   local file words
   for file in /proc/[0-9]*/cmdline; do
-    mapfile -d '' -t words <"$file" 2>/dev/null || continue
+    mapfile -d '' -t words 2>/dev/null <"$file" || continue
     case ${words[*]} in
       "bash $here/lib/node-init $node_state $run" | "$bin/etcd "* | "$bin/kube-"*) kill -KILL "$(basename "${file%/cmdline}")" || true ;;
     esac

@@ -47,6 +47,8 @@ choose_slot() {
 load_settings() {
   mkdir -p "$state" "$run" "$logs" "$bin"
   if [[ ! -s $state/settings ]]; then
+    end_orphans
+    [[ $EUID -ne 0 ]] || clear_node_remains
     choose_slot
     echo "slot=$slot" >"$state/settings"
   fi
