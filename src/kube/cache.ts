@@ -65,6 +65,10 @@ export class Cache<T extends KubeObject> {
     return [...this.#indexes.keys(index, value)];
   }
 
+  indexValues(index: string): Iterable<string> {
+    return this.#indexes.values(index);
+  }
+
   by(index: string, value: string): readonly T[] {
     return this.keysBy(index, value).flatMap((key) => this.#objects.get(key) ?? []);
   }

@@ -18,6 +18,11 @@ export class Indexes<T> {
     return index.get(value) ?? NONE;
   }
 
+  /** Every value that some object mentions. */
+  values(name: string): Iterable<string> {
+    return this.#keys.get(name)?.keys() ?? [];
+  }
+
   update(key: string, before: T | undefined, after: T | undefined): void {
     for (const [name, valuesOf] of this.#functions) {
       const index = this.#keys.get(name) ?? new Map<string, Set<string>>();
