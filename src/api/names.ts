@@ -33,6 +33,8 @@ export const OWN_ANNOTATION = {
   requestHash: `${GROUP}/request-sha256`,
   /** On a Secret: the value of RENEW_ANNOTATION that it was issued for. */
   renewed: `${GROUP}/renewed`,
+  /** On a Secret: SHA-256 of the certificate we put there, so that another one is noticed. */
+  certificateHash: `${GROUP}/certificate-sha256`,
   /** On a Secret: SHA-256 of the issuer's certificate. */
   issuerHash: `${GROUP}/issuer-sha256`,
   /** On a Secret: how many times a certificate has been issued for its TenantCertificate. */
@@ -41,6 +43,8 @@ export const OWN_ANNOTATION = {
   templateHash: `${GROUP}/template-sha256`,
   /** On a pod: the probes and hooks as they were before they were rewritten, as JSON. */
   originalProbes: `${GROUP}/original-probes`,
+  /** On a pod: the annotations for kubectl that injection added, as a comma-separated list of keys. */
+  added: `${GROUP}/added`,
   /** On a pod: changed by the operator so that the kubelet refreshes the mounted files now. */
   refresh: `${GROUP}/refresh`,
 } as const;

@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+// argv -> operator | proxy | CLI. The only place that exits, handles signals and meets errors nobody handled.
+import { hostname } from 'node:os';
+import { describeOptions, parseConfig } from './config.ts';
+import { describeError, UsageError } from './errors.ts';
+import { createLogger } from './telemetry/logger.ts';
+
+const VERSION = '0.1.0';
+
+const HELP = `tenant-mtls ${VERSION}: mutual TLS for plain applications, with tenants as separate trust domains
+
+Usage: tenant-mtls operator [options]     run the operator
+       tenant-mtls proxy --dir DIR        run the node engine outside Kubernetes
+       kubectl tenant-mtls COMMAND        see kubectl tenant-mtls --help
+
+Options of the operator:
+${describeOptions()}
+  --help                    print this
+`;
+
+/** The first signal asks for an orderly end, the second does not wait. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(1);
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
+async function operator(args: readonly string[]): Promise<void> {
+  const config = parseConfig(args, process.env, hostname());
+  const log = createLogger(config.logLevel);
+  const fatal = (error: unknown) => {
+    log.fatal({ error: describeError(error), stack: error instanceof Error ? error.stack : undefined }, 'unexpected error');
+    process.exit(1);
+  };
+  process.on('unhandledRejection', fatal);
+  process.on('uncaughtException', fatal);
+  const { runOperator } = await import('./operator.ts');
+  await runOperator(config, { log, version: VERSION, signal: stopSignal() });
+}
+
+async function main([command = '--help', ...args]: readonly string[]): Promise<number> {
+  if (command === '--version') process.stdout.write(`${VERSION}\n`);
+  else if (command === '--help' || args.includes('--help')) process.stdout.write(HELP);
+  else if (command === 'operator') await operator(args);
+  else throw new UsageError([`unknown command "${command.slice(0, 80)}"; see --help`]);
+  return 0;
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof UsageError ? error.message : `tenant-mtls: ${describeError(error)}`}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,0 +1,70 @@
+// The authorities that sign here, as the last reconcile of each left them: what may sign now, and what others must trust.
+// One rule: a certificate is issued only by an authority whose anchors are already stored.
+import type { Refusal } from '../api/conditions.ts';
+import type { IssuerReference } from '../api/tenant-certificate.ts';
+import type { Issuer } from '../pki/issuer.ts';
+
+export interface StoredAnchor {
+  readonly pem: string;
+  readonly sha256: string;
+  /** RFC 4514, as nginx prints it. */
+  readonly subject: string;
+}
+
+export interface StoredCrl {
+  readonly pem: string;
+  readonly number: string;
+  readonly nextUpdate: Date;
+}
+
+export interface Authority {
+  /** For messages: `Secret shop/shop-ca`, `Tenant shop`. */
+  readonly name: string;
+  readonly issuer: Issuer;
+  /** The anchor of `issuer` first; during a replacement also the one before or after it. */
+  readonly anchors: readonly StoredAnchor[];
+  readonly crls: readonly StoredCrl[];
+  readonly tenant?: string;
+}
+
+export type AuthorityState = { readonly kind: 'ready'; readonly authority: Authority } | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+/** `Secret/<namespace>/<name>` or `Tenant/<name>`. */
+export function authorityKey(namespace: string, issuer: IssuerReference): string {
+  return issuer.kind === 'Tenant' ? `Tenant/${issuer.name ?? ''}` : `Secret/${namespace}/${issuer.name ?? ''}`;
+}
+
+export class Authorities {
+  readonly #states = new Map<string, AuthorityState>();
+  readonly #onWanted: (key: string) => void;
+  readonly #onChange: (key: string) => void;
+
+  /** `onWanted`: somebody asks for an authority that has not been looked at yet. `onChange`: one has changed. */
+  constructor(onWanted: (key: string) => void, onChange: (key: string) => void) {
+    this.#onWanted = onWanted;
+    this.#onChange = onChange;
+  }
+
+  /** Undefined: not known yet; the caller is told by `onChange`. */
+  get(key: string): AuthorityState | undefined {
+    const state = this.#states.get(key);
+    if (state === undefined) this.#onWanted(key);
+    return state;
+  }
+
+  publish(key: string, state: AuthorityState): void {
+    const before = this.#states.get(key);
+    this.#states.set(key, state);
+    if (before === undefined || fingerprint(before) !== fingerprint(state)) this.#onChange(key);
+  }
+
+  forget(key: string): void {
+    if (this.#states.delete(key)) this.#onChange(key);
+  }
+}
+
+function fingerprint(state: AuthorityState): string {
+  if (state.kind === 'refused') return `${state.refusal.reason} ${state.refusal.message}`;
+  const { issuer, anchors, crls } = state.authority;
+  return [issuer.sha256, ...anchors.map(({ sha256 }) => sha256), ...crls.map(({ number, nextUpdate }) => `${number}@${nextUpdate.toISOString()}`)].join(' ');
+}

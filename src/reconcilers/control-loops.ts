@@ -1,0 +1,121 @@
+// The control loops of the leader: what changes is put into the queue of whatever depends on it. Built anew for each term of leadership.
+import type { ConfigMap, Secret } from '../api/object-meta.ts';
+import { BackOff } from '../controller/back-off.ts';
+import { ControlLoop } from '../controller/control-loop.ts';
+import type { Reconcile } from '../controller/control-loop.ts';
+import { WorkQueue } from '../controller/work-queue.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { ReferencedObjects } from '../kube/referenced-objects.ts';
+import { resources } from '../kube/resources.ts';
+import { describeError } from '../errors.ts';
+import type { Loop, Metrics } from '../telemetry/metrics.ts';
+import { Authorities } from './authority.ts';
+import { cachesOf } from './caches.ts';
+import type { Informers } from './caches.ts';
+import { reconcileCertificate } from './certificate-reconciler.ts';
+import { certificateNameOf } from './owned-secret.ts';
+import { INDEX } from './reconciler-context.ts';
+import type { ReconcilerContext } from './reconciler-context.ts';
+import { reconcileSecretAuthority } from './secret-authority.ts';
+
+export interface LoopsOptions {
+  readonly client: ApiClient;
+  readonly informers: Informers;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly workers: number;
+  readonly random: () => number;
+  readonly now: () => Date;
+  readonly serial: () => Uint8Array;
+  readonly namespace: string;
+  readonly recordEvent: ReconcilerContext['recordEvent'];
+}
+
+type Queues = Record<'certificates' | 'authorities', WorkQueue>;
+
+const DRAIN_MS = 4000;
+
+/** Works until the signal is aborted and what was in flight has ended. */
+export async function runControlLoops(options: LoopsOptions, signal: AbortSignal): Promise<void> {
+  const queues: Queues = { certificates: new WorkQueue(), authorities: new WorkQueue() };
+  const { client, informers, log } = options;
+  const caches = cachesOf(informers);
+  const wakeDependents = (key: string) => {
+    for (const certificate of caches.certificates.keysBy(INDEX.authority, key)) queues.certificates.add(certificate);
+    for (const certificate of caches.certificates.keysBy(INDEX.trust, key)) queues.certificates.add(certificate);
+  };
+  const authorities = new Authorities((key) => queues.authorities.add(key), wakeDependents);
+  const follow = <T extends KubeObject>(kind: 'Secret' | 'ConfigMap') =>
+    new ReferencedObjects<T>({
+      client, logger: log, resource: resources[kind],
+      onChange: (key) => {
+        if (kind === 'Secret' && caches.certificates.keysBy(INDEX.authority, `Secret/${key}`).length > 0) queues.authorities.add(`Secret/${key}`);
+        for (const certificate of caches.certificates.keysBy(INDEX.trust, `${kind}/${key}`)) queues.certificates.add(certificate);
+      },
+    });
+  const context = { ...options, caches, authorities, referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
+  const unsubscribe = subscribe(informers, queues);
+  const sweep = setInterval(() => dropUnreferenced(context), SWEEP_MS).unref();
+  try {
+    await Promise.all([
+      startLoop(options, 'certificates', { queue: queues.certificates, reconcile: async (key, cut) => await reconcileCertificate(context, key, cut) }, signal),
+      startLoop(options, 'authorities', { queue: queues.authorities, reconcile: async (key) => (await reconcileSecretAuthority(context, key), {}) }, signal),
+    ]);
+  } finally {
+    clearInterval(sweep);
+    for (const stop of unsubscribe) stop();
+    context.referencedSecrets.close();
+    context.referencedConfigMaps.close();
+  }
+}
+
+const SWEEP_MS = 60_000;
+
+/** Watches on what nobody refers to any more end. */
+function dropUnreferenced({ caches, referencedSecrets, referencedConfigMaps }: ReconcilerContext): void {
+  const wanted: Record<'Secret' | 'ConfigMap', Set<string>> = { Secret: new Set(), ConfigMap: new Set() };
+  for (const kind of ['Secret', 'ConfigMap'] as const) {
+    for (const value of [...caches.certificates.indexValues(INDEX.authority), ...caches.certificates.indexValues(INDEX.trust)]) {
+      if (value.startsWith(`${kind}/`)) wanted[kind].add(value.slice(kind.length + 1));
+    }
+  }
+  referencedSecrets.retain(wanted.Secret);
+  referencedConfigMaps.retain(wanted.ConfigMap);
+}
+
+function subscribe(informers: Informers, queues: Queues): (() => void)[] {
+  const owner = (object: KubeObject | undefined) => {
+    const name = object === undefined ? undefined : certificateNameOf(object);
+    return name === undefined ? undefined : `${object?.metadata?.namespace}/${name}`;
+  };
+  const wakeOwner = (_: string, before: KubeObject | undefined, after: KubeObject | undefined, origin: string) => {
+    // Our own write has been dealt with by whoever made it.
+    if (origin === 'write') return;
+    for (const key of new Set([owner(before), owner(after)])) if (key !== undefined) queues.certificates.add(key);
+  };
+  return [
+    informers.certificates.cache.onChange((key, before, after, origin) => {
+      if (origin === 'write') return;
+      queues.certificates.add(key);
+      const rivals = [before, after].flatMap((each) => (each === undefined ? [] : [`${each.metadata.namespace}/${each.spec.secretName ?? `${each.metadata.name}-tls`}`]));
+      for (const secretName of new Set(rivals)) for (const rival of informers.certificates.cache.keysBy(INDEX.secretName, secretName)) queues.certificates.add(rival);
+    }),
+    informers.secrets.cache.onChange(wakeOwner),
+    informers.configMaps.cache.onChange(wakeOwner),
+  ];
+}
+
+async function startLoop({ log, metrics, workers, random }: LoopsOptions, loop: Loop, { queue, reconcile }: { queue: WorkQueue; reconcile: Reconcile }, signal: AbortSignal): Promise<void> {
+  const control = new ControlLoop({
+    reconcile, queue, workers, drainMs: DRAIN_MS,
+    backOff: new BackOff({ baseMs: 100, maxMs: 60_000, random }),
+    onOutcome: (outcome, durationMs) => {
+      metrics.reconciled(loop, outcome, durationMs);
+      metrics.queueDepth(loop, queue.depth);
+    },
+    onError: (error, key, outcome) => log.warn({ loop, key, outcome, error: describeError(error) }, 'reconcile failed'),
+  });
+  await control.run(signal);
+}

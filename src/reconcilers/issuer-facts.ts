@@ -1,0 +1,17 @@
+// An authority as planIssuance wants to know it.
+import type { IssuerFacts } from '../issuance/issuance-facts.ts';
+import type { AuthorityState } from './authority.ts';
+
+export function issuerFacts(state: AuthorityState | 'self-signed'): IssuerFacts {
+  if (state === 'self-signed') return { state: 'SelfSigned' };
+  if (state.kind === 'refused') return { state: 'Refused', refusal: state.refusal };
+  const { issuer, name } = state.authority;
+  return {
+    state: 'Usable',
+    sha256: issuer.sha256,
+    name,
+    notBefore: issuer.notBefore,
+    notAfter: issuer.notAfter,
+    mayIssueCA: issuer.pathLen === undefined || issuer.pathLen > 0,
+  };
+}

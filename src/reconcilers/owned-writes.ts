@@ -1,0 +1,60 @@
+// Writes of Secrets and ConfigMaps that belong to a TenantCertificate. One rule: the first write is a create, so that an object of
+// somebody else is never overwritten; a 409 leads to one read and a judgement by our annotation.
+import type { Refusal } from '../api/conditions.ts';
+import type { ConfigMap, Secret } from '../api/object-meta.ts';
+import { isAlreadyExists, isNotFound } from '../kube/api-error.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import type { KubeObject } from '../kube/object.ts';
+import type { Resource } from '../kube/resources.ts';
+import { certificateNameOf } from './owned-secret.ts';
+
+export type Written<T> = { readonly kind: 'written'; readonly object: T } | { readonly kind: 'found'; readonly object: T } | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+export interface Target {
+  readonly client: ApiClient;
+  readonly resource: Resource;
+  readonly signal: AbortSignal;
+}
+
+type Owned = (Secret | ConfigMap) & KubeObject;
+
+/**
+ * Creates the object. `found`: ours was there already (a restored backup, or a cache that had lost it) and is given back
+ * unchanged, for the caller to judge. `refused`: somebody else's is there.
+ */
+export async function createOwned<T extends Owned>({ client, resource, signal }: Target, object: T): Promise<Written<T>> {
+  try {
+    return { kind: 'written', object: await client.create(resource, object, { signal }) };
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+  }
+  const found = await findOwned<T>({ client, resource, signal }, object);
+  if (found === undefined) return await createOwned({ client, resource, signal }, object);
+  return found;
+}
+
+/** Reads the object of that name; undefined when there is none. */
+export async function findOwned<T extends Owned>({ client, resource, signal }: Target, wanted: T): Promise<Written<T> | undefined> {
+  const { name, namespace } = wanted.metadata;
+  try {
+    const object = await client.get<T>(resource, { name, namespace }, { signal });
+    if (certificateNameOf(object) === certificateNameOf(wanted)) return { kind: 'found', object };
+    return { kind: 'refused', refusal: notOwned(resource, name, certificateNameOf(object)) };
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Later writes: server-side apply, only after the object was seen to be ours. */
+export async function applyOwned<T extends Owned>({ client, resource, signal }: Target, object: T): Promise<T> {
+  return await client.applyServerSide(resource, object, { signal });
+}
+
+function notOwned({ kind }: Resource, name: string, owner: string | undefined): Refusal {
+  const whose = owner === undefined ? 'was not written for a TenantCertificate' : `belongs to TenantCertificate ${owner}`;
+  return {
+    reason: kind === 'Secret' ? 'SecretNotOwned' : 'ConfigMapNotOwned',
+    message: `${kind} ${name} exists and ${whose}; it is left alone. Remove it, or choose another ${kind === 'Secret' ? 'spec.secretName' : 'metadata.name'}`,
+  };
+}

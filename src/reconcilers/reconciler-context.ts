@@ -1,0 +1,52 @@
+// What every reconciler is given: caches to read from, the client to write with, and the world (time, chance, log, Events) as parameters.
+import type { RefuseReason } from '../api/conditions.ts';
+import type { ConfigMap, Secret } from '../api/object-meta.ts';
+import type { TenantCertificate } from '../api/tenant-certificate.ts';
+import type { Tenant } from '../api/tenant.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import type { Cache } from '../kube/cache.ts';
+import type { EventNote } from '../kube/event-series.ts';
+import type { Logger } from '../kube/logger.ts';
+import type { KubeObject } from '../kube/object.ts';
+import type { ReferencedObjects } from '../kube/referenced-objects.ts';
+import type { Authorities } from './authority.ts';
+import type { OwnedConfigMap } from './owned-config-map.ts';
+import type { OwnedSecret } from './owned-secret.ts';
+import type { Signer } from './new-secret.ts';
+
+export interface Caches {
+  readonly certificates: Cache<TenantCertificate>;
+  readonly tenants: Cache<Tenant>;
+  readonly secrets: Cache<OwnedSecret>;
+  readonly configMaps: Cache<OwnedConfigMap>;
+}
+
+export interface IssuanceMetrics {
+  issued(reason: string): void;
+  refused(reason: RefuseReason): void;
+}
+
+export interface ReconcilerContext extends Signer {
+  readonly client: ApiClient;
+  readonly caches: Caches;
+  readonly authorities: Authorities;
+  /** Secrets and ConfigMaps of others, by name: CA Secrets, trust sources, server certificates. */
+  readonly referencedSecrets: ReferencedObjects<Secret>;
+  readonly referencedConfigMaps: ReferencedObjects<ConfigMap>;
+  readonly recordEvent: (object: KubeObject, note: EventNote) => void;
+  readonly log: Logger;
+  readonly metrics: IssuanceMetrics;
+  readonly random: () => number;
+  /** The operator's own namespace, where tenants' keys are. */
+  readonly namespace: string;
+}
+
+/** Names of the caches' indexes. */
+export const INDEX = {
+  /** TenantCertificates by the key of their authority. */
+  authority: 'authority',
+  /** TenantCertificates by namespace/secretName. */
+  secretName: 'secretName',
+  /** TenantCertificates by the objects their trust refers to: `Kind/namespace/name`. */
+  trust: 'trust',
+} as const;

@@ -1,0 +1,17 @@
+// Which objects of others a TenantCertificate refers to, as keys `Kind/namespace/name` or `Tenant/name`.
+import type { TenantCertificate, TrustSource } from '../api/tenant-certificate.ts';
+
+export function trustReferences({ metadata, spec }: TenantCertificate): string[] {
+  const namespace = metadata.namespace ?? '';
+  const sources: TrustSource[] = [
+    ...(spec.proxy?.listeners ?? []).flatMap(({ tls }) => tls?.trust ?? []),
+    ...(spec.proxy?.upstreams ?? []).flatMap(({ tls }) => tls?.trust ?? []),
+  ];
+  const pairs = (spec.proxy?.listeners ?? []).flatMap(({ tls }) => (tls?.certificate === undefined ? [] : [`Secret/${namespace}/${tls.certificate.name}`]));
+  return [...new Set([...sources.flatMap((source) => referenceKey(namespace, source) ?? []), ...pairs])];
+}
+
+export function referenceKey(namespace: string, { kind, name = '' }: TrustSource): string | undefined {
+  if (kind === 'System') return undefined;
+  return kind === 'Tenant' ? `Tenant/${name}` : `${kind}/${namespace}/${name}`;
+}
