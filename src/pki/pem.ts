@@ -13,7 +13,7 @@ export class PemError extends Error {
   override readonly name = 'PemError';
 }
 
-const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END ([A-Z0-9 ]{1,40})-----/g;
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([\s\S]*?)-----END ([A-Z0-9 ]{1,40})-----/g;
 const HEADERS = /^(?:\s*[A-Za-z][A-Za-z0-9-]*:[^\n]*\n)+/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 

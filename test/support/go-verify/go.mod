@@ -1,0 +1,3 @@
+module tenant-mtls.dev/go-verify
+
+go 1.22
