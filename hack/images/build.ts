@@ -2,6 +2,7 @@
 // its digest, so what has not changed is neither written nor loaded again.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { bundle } from './bundles.ts';
 import { buildWithEngine, findEngine } from './engine.ts';
@@ -10,7 +11,7 @@ import { checkout } from './paths.ts';
 import { recipes, type ImageName } from './recipes.ts';
 
 const groups: Record<string, readonly ImageName[]> = {
-  all: ['operator', 'nginx', 'hello', 'toolbox'],
+  all: ['nginx', 'hello', 'toolbox', 'operator'],
   cluster: ['pause', 'coredns'],
 };
 
@@ -52,7 +53,7 @@ async function main(): Promise<void> {
   for (const name of namesFrom(process.argv.slice(2))) {
     const archive = await archiveOf(name);
     if (archive === undefined) continue;
-    say(`image ${name}: ${archive}`);
+    say(`image ${name}: ${basename(archive, '.tar')}`);
     archives.push(archive);
   }
   load(archives);

@@ -16,7 +16,7 @@ export async function bundle(): Promise<string[]> {
   const present = bundles.filter(({ entry }) => existsSync(entry));
   await Promise.all(present.map(({ entry, output }) => build({
     entryPoints: [entry], outfile: output, bundle: true, platform: 'node', format: 'esm', target: 'node24',
-    banner: { js: banner }, legalComments: 'none', sourcemap: false, logLevel: 'warning', absWorkingDir: checkout,
+    banner: { js: banner }, legalComments: 'eof', sourcemap: false, logLevel: 'warning', absWorkingDir: checkout,
   })));
   return bundles.filter(({ entry }) => !existsSync(entry)).map(({ entry }) => entry.slice(checkout.length + 1));
 }

@@ -37,7 +37,11 @@ cgroup_roots() {
 }
 
 make_cgroups() {
-  local root
+  local root controller
+  # cgroup v2: a child has only the controllers that its parent hands down.
+  for controller in $(cat /sys/fs/cgroup/cgroup.controllers 2>/dev/null); do
+    echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control || true
+  done
   for root in $(cgroup_roots); do
     mkdir -p "$root/$node_cgroup"
     # A cpuset takes no process before it has been given cpus and memory.

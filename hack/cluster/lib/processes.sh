@@ -2,11 +2,12 @@
 # run/NAME.pid (see launch) and run/NAME.cmd (its command line, to notice that it should now run differently).
 # Rule: a process is signalled only if pid and start time are those written down.
 
+# start_time /proc/PID - none for a zombie, which is only waiting for a lazy parent.
 start_time() {
   local stat fields
   read -r stat <"$1/stat" || return 1
   read -ra fields <<<"${stat##*) }"
-  echo "${fields[19]}"
+  [[ ${fields[0]} == Z ]] || echo "${fields[19]}"
 }
 
 # The /proc in which the pid of a component means something: pids in the node are those of its own pid namespace.

@@ -44,7 +44,26 @@ choose_slot() {
   fail "all 60 ranges of addresses and ports are in use on this machine"
 }
 
+anything_is_running() {
+  local file
+  for file in "$run"/*.pid; do
+    [[ -e $file ]] && is_running "$(basename "$file" .pid)" && return
+  done
+  return 1
+}
+
+# A cluster at rest may find its ports taken by others. Its addresses are in its data, so it starts from nothing then.
+forget_lost_slot() {
+  local slot
+  source "$state/settings"
+  anything_is_running || slot_is_free "$slot" || {
+    say "something else has taken the ports of this cluster: starting over"
+    rm -rf "$state"/{settings,pki,etcd,node,config,run}
+  }
+}
+
 load_settings() {
+  [[ ! -s $state/settings ]] || forget_lost_slot
   mkdir -p "$state" "$run" "$logs" "$bin"
   if [[ ! -s $state/settings ]]; then
     end_orphans
