@@ -134,7 +134,7 @@ export class LeaderElection {
 
   async #pause(signal: AbortSignal, atMostMs = Number.POSITIVE_INFINITY): Promise<void> {
     const { clock, random, retryPeriodMs } = this.#options;
-    await clock.sleep(Math.min(retryPeriodMs * (1 + random() * JITTER), atMostMs), signal);
+    await clock.sleep(Math.ceil(Math.min(retryPeriodMs * (1 + random() * JITTER), atMostMs)), signal);
   }
 
   #setLeader(isLeader: boolean): void {

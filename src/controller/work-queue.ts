@@ -12,6 +12,8 @@ type Delay = { readonly dueAt: number; readonly timer: NodeJS.Timeout };
 export class WorkQueue {
   readonly #now: () => number;
   readonly #waiting = new Set<string>();
+  /** One iterator for many takes: each new one would step over all that was deleted before. */
+  #order = this.#waiting.values();
   readonly #processing = new Set<string>();
   readonly #again = new Set<string>();
   readonly #delayed = new Map<string, Delay>();
@@ -61,10 +63,8 @@ export class WorkQueue {
   /** The next key, as soon as there is one; undefined once the queue is closed. Each key taken must be given to `done`. */
   async take(): Promise<string | undefined> {
     if (this.#closed) return undefined;
-    for (const key of this.#waiting) {
-      this.#waiting.delete(key);
-      return this.#start(key);
-    }
+    const key = this.#first();
+    if (key !== undefined) return this.#start(key);
     return await new Promise((resolve) => this.#idle.push(resolve));
   }
 
@@ -80,6 +80,17 @@ export class WorkQueue {
     this.#again.clear();
     for (const key of this.#delayed.keys()) this.#cancelDelay(key);
     for (const worker of this.#idle.splice(0)) worker(undefined);
+  }
+
+  #first(): string | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    let next = this.#order.next();
+    if (next.done === true) {
+      this.#order = this.#waiting.values();
+      next = this.#order.next();
+    }
+    this.#waiting.delete(next.value ?? '');
+    return next.value;
   }
 
   #start(key: string): string {
