@@ -30,7 +30,7 @@ function namesFrom(argv: readonly string[]): ImageName[] {
   });
 }
 
-async function archiveOf(name: ImageName): Promise<string | undefined> {
+async function archiveOf(name: ImageName): Promise<string> {
   if (name === 'operator') {
     const engine = findEngine();
     if (engine !== undefined) return buildWithEngine(engine, 'tenant-mtls.dev/operator:dev');
@@ -40,23 +40,18 @@ async function archiveOf(name: ImageName): Promise<string | undefined> {
   return writeArchive(await recipes[name]());
 }
 
-function load(archives: readonly string[]): void {
-  if (!existsSync(`${checkout}/.cluster/run/containerd.pid`)) {
-    say('no cluster is running, so nothing is loaded');
-    return;
-  }
-  execFileSync(`${checkout}/hack/cluster/load-image`, archives, { stdio: 'inherit' });
+function load(archive: string): void {
+  execFileSync(`${checkout}/hack/cluster/load-image`, [archive], { stdio: 'inherit' });
 }
 
 async function main(): Promise<void> {
-  const archives: string[] = [];
+  const clusterRuns = existsSync(`${checkout}/.cluster/run/containerd.pid`);
   for (const name of namesFrom(process.argv.slice(2))) {
     const archive = await archiveOf(name);
-    if (archive === undefined) continue;
     say(`image ${name}: ${basename(archive, '.tar')}`);
-    archives.push(archive);
+    if (clusterRuns) load(archive);
   }
-  load(archives);
+  if (!clusterRuns) say('no cluster is running, so nothing is loaded');
 }
 
 try {

@@ -26,6 +26,7 @@ build_kubernetes() {
 compile() {
   local version=k8s.io/component-base/version building
   local minor=${kubernetes_version#v1.}
+  rm -rf "$cache/kube"/building.*
   building=$(mktemp -d "$cache/kube/building.XXXXXX")
   # Without its version the API server says v0.0.0 and takes its feature gates for those of an ancient release.
   (cd "$here/kube" && CGO_ENABLED=0 go build -trimpath -o "$building/" -ldflags "-s -w \
