@@ -35,7 +35,7 @@ async function decide({ mutate, log }: ReviewHandling, request: AdmissionRequest
   } catch (error) {
     log.error({ ...identify(request), error: describeError(error) }, 'admission review failed');
     const message = 'tenant-mtls could not decide about this object because of an internal error; its log tells more. Try again.';
-    return { outcome: 'failed', reasons: ['internal-error'], allowed: false, code: 500, message };
+    return { outcome: 'failed', reasons: ['InternalError'], allowed: false, code: 500, message };
   }
 }
 

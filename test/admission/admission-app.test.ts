@@ -25,7 +25,7 @@ describe(buildAdmissionApp.name, () => {
     assert.deepEqual([answer.response.uid, answer.response.allowed, answer.response.status.code], [(aReview()['request'] as { uid: string }).uid, false, 500]);
     assert.doesNotMatch(response.body, /secret detail/);
     assert.equal(lines.find(({ level }) => level === 'error')?.fields['error'], 'secret detail');
-    assert.deepEqual(counted, [{ kind: 'Pod', outcome: 'failed', reasons: ['internal-error'] }]);
+    assert.deepEqual(counted, [{ kind: 'Pod', outcome: 'failed', reasons: ['InternalError'] }]);
   });
 
   it('logs one line with a constant message for what it did, and none above debug for what it left alone', async () => {

@@ -1,0 +1,77 @@
+// The registration of the webhook as a value: the one source of deploy/base/webhook.yaml. One rule: a webhook that is away can
+// block only what opted in, so everything else is kept out by rules, selectors and match conditions, not by the handler.
+import type { MatchCondition } from './match-conditions.ts';
+import { podConditions, workloadConditions } from './match-conditions.ts';
+
+export interface RegistrationOptions {
+  readonly name: string;
+  readonly service: string;
+  /** The operator's namespace. */
+  readonly namespace: string;
+}
+
+export const DEFAULT_REGISTRATION: RegistrationOptions = { name: 'tenant-mtls', service: 'tenant-mtls-webhook', namespace: 'tenant-mtls-system' };
+
+interface Rule {
+  readonly apiGroups: readonly string[];
+  readonly apiVersions: readonly string[];
+  readonly operations: readonly ('CREATE' | 'UPDATE')[];
+  readonly resources: readonly string[];
+  readonly scope: 'Namespaced';
+}
+
+type ClientConfig = { readonly service: { readonly name: string; readonly namespace: string; readonly path: string; readonly port: number } } | { readonly url: string; readonly caBundle: string };
+
+export interface Webhook {
+  readonly name: string;
+  readonly clientConfig: ClientConfig;
+  readonly rules: readonly Rule[];
+  readonly matchConditions: readonly MatchCondition[];
+  readonly [policy: string]: unknown;
+}
+
+export interface WebhookRegistration {
+  readonly apiVersion: 'admissionregistration.k8s.io/v1';
+  readonly kind: 'MutatingWebhookConfiguration';
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> };
+  readonly webhooks: readonly Webhook[];
+}
+
+/** Without caBundle: that field is the operator's, which keeps it current. */
+export function buildRegistration({ name, service, namespace }: RegistrationOptions): WebhookRegistration {
+  const common = {
+    clientConfig: { service: { name: service, namespace, path: '/mutate', port: 443 } },
+    admissionReviewVersions: ['v1'],
+    // Events are told to people and change nothing that the API server keeps for a request; a dry run leaves none.
+    sideEffects: 'None',
+    failurePolicy: 'Fail',
+    matchPolicy: 'Equivalent',
+    // Containers that webhooks after ours add may need their probes rewritten or take our ports.
+    reinvocationPolicy: 'IfNeeded',
+    timeoutSeconds: 5,
+    namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kube-node-lease', namespace] }] },
+    objectSelector: {},
+  };
+  const create = ['CREATE'] as const;
+  const change = ['CREATE', 'UPDATE'] as const;
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name, labels: { 'app.kubernetes.io/name': 'tenant-mtls', 'app.kubernetes.io/component': 'webhook' } },
+    webhooks: [
+      { name: 'pods.tenant-mtls.dev', ...common, rules: [rule('', ['pods'], create)], matchConditions: podConditions() },
+      {
+        name: 'workloads.tenant-mtls.dev',
+        ...common,
+        // A Job's template cannot be changed once it exists.
+        rules: [rule('apps', ['deployments', 'statefulsets', 'daemonsets'], change), rule('batch', ['jobs'], create)],
+        matchConditions: workloadConditions('object.spec.template'),
+      },
+      { name: 'cronjobs.tenant-mtls.dev', ...common, rules: [rule('batch', ['cronjobs'], change)], matchConditions: workloadConditions('object.spec.jobTemplate.spec.template') },
+    ],
+  };
+}
+
+function rule(group: string, resources: readonly string[], operations: Rule['operations']): Rule {
+  return { apiGroups: [group], apiVersions: ['v1'], operations, resources, scope: 'Namespaced' };
+}
