@@ -9,9 +9,9 @@ export interface ProbeRoute {
   /** Where the kubelet asks, on the sidecar's status port; GET only. */
   readonly path: string;
   /**
-   * What the sidecar then does on 127.0.0.1; it answers with the status alone, without body or headers of the app.
-   * HTTP, HTTPS (certificate not verified): GET `target`; its status, redirects not followed; 502 where the app cannot be reached.
-   * TCP: 200 if a connection is accepted, else 503. GRPC (node engine only): 200 if grpc.health.v1.Health/Check of `service` says SERVING, else 503.
+   * What the sidecar then asks on 127.0.0.1. It answers 200 where the kubelet would see success, else 503, without body or headers of the app.
+   * HTTP, HTTPS (certificate not verified): GET `target`; success is a status from 200 to 399, redirects are not followed.
+   * TCP: success is an accepted connection. GRPC (node engine only): success is SERVING from grpc.health.v1.Health/Check of `service`.
    */
   readonly kind: 'HTTP' | 'HTTPS' | 'TCP' | 'GRPC';
   readonly port: number;

@@ -18,15 +18,7 @@ export const TenantCertificateSpec = record(
     secretTemplate: Type.Optional(
       record(
         { labels: Type.Optional(mapOfStrings(32, { description: 'Labels of the Secret.' })), annotations: Type.Optional(mapOfStrings(32, { description: 'Annotations of the Secret.' })) },
-        {
-          description: 'Labels and annotations that the Secret gets besides ours.',
-          rules: [
-            {
-              rule: "[self.?labels, self.?annotations].all(m, m.orValue({}).all(k, !k.startsWith('tenant-mtls.dev/') && k != 'app.kubernetes.io/managed-by'))",
-              message: 'keys of tenant-mtls.dev and app.kubernetes.io/managed-by are set by the operator',
-            },
-          ],
-        },
+        { description: 'Labels and annotations that the Secret gets besides ours; keys of tenant-mtls.dev are refused.' },
       ),
     ),
     deletionPolicy: Type.Optional(oneOf(['Delete', 'Retain'] as const, { description: 'What happens to the Secret when this object is deleted; absent: Delete, or Retain for a CA.' })),

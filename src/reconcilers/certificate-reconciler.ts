@@ -12,6 +12,7 @@ import { authorityKey } from './authority.ts';
 import type { Authority } from './authority.ts';
 import { certificateStatus, revisionOf, statusPatch } from './certificate-status.ts';
 import type { Findings } from './certificate-status.ts';
+import { claimSecretName } from './claim-secret-name.ts';
 import { issuerFacts } from './issuer-facts.ts';
 import { newSecret, signCertificate } from './new-secret.ts';
 import type { SecretOwner } from './new-secret.ts';
@@ -19,7 +20,6 @@ import { applyOwned, createOwned, findOwned } from './owned-writes.ts';
 import { pruneSecret } from './owned-secret.ts';
 import type { OwnedSecret } from './owned-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
-import { INDEX } from './reconciler-context.ts';
 import { repairSecret } from './repair-secret.ts';
 import { writeSidecarConfig } from './sidecar-config.ts';
 
@@ -53,8 +53,8 @@ function startRun(context: ReconcilerContext, certificate: TenantCertificate, si
 
 async function bringUp(run: Run): Promise<Findings | typeof WAITING> {
   const secretName = run.desired.secret.name;
-  const rival = findRival(run);
-  if (rival !== undefined) return { secretName, refusal: rival, notices: [] };
+  const unclaimable = claimSecretName(run.context.caches.certificates, run.certificate, run.desired);
+  if (unclaimable !== undefined) return { secretName, refusal: unclaimable, notices: [] };
   const { issuer } = run.certificate.spec;
   const state = issuer.kind === 'SelfSigned' ? 'self-signed' : run.context.authorities.get(authorityKey(run.namespace, issuer));
   if (state === undefined) return WAITING;
@@ -110,16 +110,6 @@ async function configure(run: Run, findings: Findings, authority: Authority | un
   if (run.desired.request.isCA || findings.secret === undefined) return findings;
   const refusal = await writeSidecarConfig(run, findings.secret, authority);
   return refusal === undefined ? findings : { ...findings, refusal };
-}
-
-/** Two objects that write one Secret would overwrite each other for ever: the older one has it. */
-function findRival({ context, certificate, desired, namespace }: Run): Refusal | undefined {
-  const age = ({ metadata: { creationTimestamp = '', name } }: TenantCertificate) => `${creationTimestamp} ${name}`;
-  const older = context.caches.certificates
-    .by(INDEX.secretName, `${namespace}/${desired.secret.name}`)
-    .find((other) => other.metadata.name !== certificate.metadata.name && other.metadata.deletionTimestamp === undefined && age(other) < age(certificate));
-  if (older === undefined) return undefined;
-  return { reason: 'SecretNameTaken', field: 'spec.secretName', message: `Secret ${desired.secret.name} is written by the older TenantCertificate ${older.metadata.name}; choose another spec.secretName` };
 }
 
 function wasIssued({ status }: TenantCertificate): boolean {

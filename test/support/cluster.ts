@@ -14,6 +14,8 @@ export type Cluster = {
   readonly kubeConfig: KubeConfig;
   /** Logged in as the kubeconfig's user: cluster-admin. */
   readonly admin: ApiClient;
+  /** What `freshNamespace` made; asked to be deleted when the suite that connected has ended. */
+  readonly namespaces: string[];
 };
 
 const EMBEDDED = new URL('../../.cluster/kubeconfig', import.meta.url).pathname;
@@ -28,11 +30,17 @@ export function missingCluster(): string | false {
   return 'no cluster: run `make cluster` first';
 }
 
-/** Connects and closes again when the test file has ended. */
+/** Connects; call it in the body of a suite: it cleans up and closes when that suite has ended. */
 export function connect(): Cluster {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeConfigPath());
-  return { kubeConfig, admin: closedAfterwards(new ApiClient(kubeConfig, { version: 'test' })) };
+  const admin = new ApiClient(kubeConfig, { version: 'test' });
+  const namespaces: string[] = [];
+  after(async () => {
+    for (const name of namespaces) await admin.delete(resources.Namespace, { name });
+    await admin.close();
+  });
+  return { kubeConfig, admin, namespaces };
 }
 
 /** The same server, logged in with a token: see `tokenFor`. */
@@ -55,11 +63,7 @@ export async function tokenFor(cluster: Cluster, namespace: string, serviceAccou
 export async function freshNamespace(cluster: Cluster, prefix: string, labels: Record<string, string> = {}): Promise<string> {
   const name = `${prefix}-${randomBytes(3).toString('hex')}`;
   await cluster.admin.create(resources.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
-  after(async () => {
-    const admin = new ApiClient(cluster.kubeConfig, { version: 'test' });
-    await admin.delete(resources.Namespace, { name });
-    await admin.close();
-  });
+  cluster.namespaces.push(name);
   return name;
 }
 

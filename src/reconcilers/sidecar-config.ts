@@ -1,0 +1,2 @@
+// stub
+export async function writeSidecarConfig(..._: unknown[]): Promise<undefined> { return undefined; }
