@@ -16,14 +16,19 @@ export function createJsonPatch(before: unknown, after: unknown, path = ''): Pat
 type JsonObject = Readonly<Record<string, unknown>>;
 
 function patchObject(before: JsonObject, after: JsonObject, path: string): PatchOperation[] {
-  const removed = Object.keys(before).filter((key) => after[key] === undefined && before[key] !== undefined);
-  const kept = Object.keys(after).filter((key) => after[key] !== undefined);
+  const removed = Object.keys(before).filter((key) => own(before, key) !== undefined && own(after, key) === undefined);
+  const kept = Object.keys(after).filter((key) => own(after, key) !== undefined);
   return [
     ...removed.map((key): PatchOperation => ({ op: 'remove', path: join(path, key) })),
     ...kept.flatMap((key) =>
-      before[key] === undefined ? [{ op: 'add' as const, path: join(path, key), value: after[key] }] : createJsonPatch(before[key], after[key], join(path, key)),
+      own(before, key) === undefined ? [{ op: 'add' as const, path: join(path, key), value: after[key] }] : createJsonPatch(before[key], after[key], join(path, key)),
     ),
   ];
+}
+
+/** Not what objects inherit: a label may be called `constructor`. */
+function own(object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 /** Equal ends are kept; between them, elements are compared in order, then the surplus is added or removed. */
@@ -48,7 +53,7 @@ function isEqual(a: unknown, b: unknown): boolean {
   }
   if (!isObject(a) || !isObject(b)) return false;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((key) => isEqual(a[key], b[key]));
+  return keys.length === Object.keys(b).length && keys.every((key) => isEqual(a[key], own(b, key)));
 }
 
 function isObject(value: unknown): value is JsonObject {

@@ -15,6 +15,10 @@ export function buildVolumes(sidecar: Sidecar): readonly Volume[] {
   ];
 }
 
+/** Written for every certificate; the rest of the ConfigMap depends on its engine and its trust. */
+const REQUIRED = { manifest: CONFIG_FILES.manifest, 'entrypoint.sh': CONFIG_FILES['entrypoint.sh'] };
+const ENGINE_FILES = { 'nginx.conf': CONFIG_FILES['nginx.conf'], 'proxy.json': CONFIG_FILES['proxy.json'] };
+
 /**
  * The ConfigMap is required: without its entrypoint the container could only crash, and the kubelet keeps the old files while it is missing.
  * The Secret is not: a pod whose certificate cannot be issued yet starts its sidecar, which says what is missing and is not ready.
@@ -22,8 +26,8 @@ export function buildVolumes(sidecar: Sidecar): readonly Volume[] {
 function sources({ secretName, configMapName, keyPairSecrets }: Sidecar) {
   return [
     { secret: { name: secretName, items: items(SECRET_FILES), optional: true } },
-    { configMap: { name: configMapName, items: items(CONFIG_FILES) } },
-    { configMap: { name: configMapName, items: trustItems(), optional: true } },
+    { configMap: { name: configMapName, items: items(REQUIRED) } },
+    { configMap: { name: configMapName, items: [...items(ENGINE_FILES), ...trustItems()], optional: true } },
     ...keyPairSecrets.map((name) => ({ secret: { name, items: items({ 'tls.crt': `certs/${name}.crt`, 'tls.key': `certs/${name}.key` }), optional: true } })),
   ];
 }
