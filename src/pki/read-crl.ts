@@ -37,12 +37,17 @@ export function readCrl(pem: string): Crl | undefined {
 export function decodeCrl(bytes: Buffer): Crl {
   const outer = readOnlyElement(bytes, TAG.sequence);
   const [content, algorithm, signature, ...rest] = readElements(outer.content);
-  if (!content || !algorithm || signature?.tag !== TAG.bitString || rest.length > 0) throw new DerError('not a CRL');
+  if (!content || !algorithm || !signature || rest.length > 0) throw new DerError('not a CRL');
   return {
     der: outer.raw,
-    ...readContent(readElements(content.content)),
-    signed: { content: content.raw, algorithm: algorithm.raw, signature: signature.content.subarray(1) },
+    ...readContent(readElements(content.content), algorithm),
+    signed: { content: content.raw, algorithm: algorithm.raw, signature: readSignature(signature) },
   };
+}
+
+function readSignature({ tag, content }: DerElement): Buffer {
+  if (tag !== TAG.bitString || content[0] !== 0) throw new DerError('not a signature');
+  return content.subarray(1);
 }
 
 /** The serial numbers on it, as `openssl x509 -serial` prints them. */
@@ -75,10 +80,12 @@ const HASHES: Readonly<Record<string, string | null>> = {
 const NO_ENTRIES = Buffer.alloc(0);
 
 /** TBSCertList: version?, signature, issuer, thisUpdate, nextUpdate?, entries?, [0] extensions? */
-function readContent(fields: readonly DerElement[]): Omit<Crl, 'der' | 'signed'> {
+function readContent(fields: readonly DerElement[], outerAlgorithm: DerElement): Omit<Crl, 'der' | 'signed'> {
   const withoutVersion = fields[0]?.tag === TAG.integer ? fields.slice(1) : fields;
   const [algorithm, issuer, thisUpdate, ...rest] = withoutVersion;
-  if (algorithm?.tag !== TAG.sequence || issuer?.tag !== TAG.sequence || thisUpdate === undefined) throw new DerError('not a CRL');
+  if (algorithm === undefined || issuer?.tag !== TAG.sequence || thisUpdate === undefined) throw new DerError('not a CRL');
+  // What is signed must say what it is signed with (RFC 5280, 5.1.1.2).
+  if (!algorithm.raw.equals(outerAlgorithm.raw)) throw new DerError('a CRL names two signature algorithms');
   return { issuer: issuer.raw, thisUpdate: readTime(thisUpdate), ...readOptionalFields(rest) };
 }
 
