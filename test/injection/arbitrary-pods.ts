@@ -19,7 +19,7 @@ const action = fc.oneof(
 );
 
 const probe = fc.tuple(fc.record({ periodSeconds: fc.integer({ min: 1, max: 60 }), timeoutSeconds: fc.integer({ min: 1, max: 9 }), unknownField: fc.boolean() }, optional), action, fc.boolean())
-  .map(([timing, what, first]) => (first ? { ...what, ...timing } : { ...timing, ...what }));
+  .map(([timing, what, first]) => Object.assign({}, ...(first ? [what, timing] : [timing, what])) as object);
 
 const hook = fc.constantFrom({ httpGet: { path: '/stop', port: 8080 } }, { exec: { command: ['true'] } }, { tcpSocket: { port: 8080 } });
 
@@ -50,10 +50,10 @@ const annotations = fc.record(
 
 /** Pods with a certificate annotation; most could run, some must be refused. */
 export const arbitraryPod: fc.Arbitrary<Pod> = fc.record({
-  metadata: fc.record({ annotations: annotations.map((rest) => ({ ...rest, 'tenant-mtls.dev/certificate': 'hello' })), labels: fc.dictionary(name, name, { minKeys: 1, maxKeys: 2 }), generateName: name }, { requiredKeys: ['annotations'] }),
+  metadata: fc.record({ annotations: annotations.map((rest) => Object.assign(rest, { 'tenant-mtls.dev/certificate': 'hello' })), labels: fc.dictionary(name, name, { minKeys: 1, maxKeys: 2 }), generateName: name }, { requiredKeys: ['annotations'] }),
   spec: fc.record(
     {
-      containers: uniquelyNamed(3, 1), initContainers: uniquelyNamed(2, 1).map((containers) => containers.map((each) => ({ ...each, name: `init-${each.name}` }))),
+      containers: uniquelyNamed(3, 1), initContainers: uniquelyNamed(2, 1).map((containers) => containers.map((each) => Object.assign(each, { name: `init-${each.name}` }))),
       volumes: fc.uniqueArray(fc.record({ name: fc.oneof(name, fc.constantFrom('tenant-mtls-run')), emptyDir: fc.constant({}) }), { minLength: 1, maxLength: 2, selector: (each) => each.name }),
       hostNetwork: fc.constantFrom(false, false, true), shareProcessNamespace: fc.boolean(), resources, securityContext: fc.constantFrom({ runAsUser: 1000 }, {}), futureField: fc.jsonValue({ maxDepth: 2 }),
     },

@@ -63,7 +63,7 @@ describe('createJsonPatch', () => {
   it('applied to any value gives any other value', () => {
     fc.assert(fc.property(jsonValue, jsonValue, (before, after) => {
       const holder = { value: structuredClone(before) };
-      applyPatch(holder, createJsonPatch({ value: before }, { value: after }) as never);
+      applyPatch(holder, createJsonPatch({ value: before }, { value: after }));
       assert.deepEqual(holder.value, after);
     }), { numRuns: 1000 });
   });
