@@ -53,17 +53,11 @@ interface Cell {
   readonly diagonal: boolean;
 }
 
-function cellOverlaps(cell: Cell): boolean {
-  const { first, second, diagonal } = cell;
-  if (first?.kind === 'rest' || second?.kind === 'rest') return restOverlaps(cell);
+function cellOverlaps({ first, second, down, right, diagonal }: Cell): boolean {
+  // A `rest` ends here, or takes one more element of the other side: to skip either token is one of the two.
+  if (first?.kind === 'rest' || second?.kind === 'rest') return down || right;
   if (first === undefined || second === undefined) return first === second;
   return diagonal && meets(first, second);
-}
-
-/** A `rest` either ends here or takes one more element of the other side. */
-function restOverlaps({ first, second, down, right }: Cell): boolean {
-  const [mayEnd, mayTake] = first?.kind === 'rest' ? [down, right && second !== undefined] : [right, down && first !== undefined];
-  return mayEnd || mayTake;
 }
 
 function meets(first: Token, second: Token): boolean {

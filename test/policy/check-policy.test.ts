@@ -174,6 +174,13 @@ describe('checkPolicy over addresses', () => {
   }
 });
 
+describe('checkPolicy over all addresses', () => {
+  it('refuses IPv4 in the guise of IPv6 even where every IPv6 address is allowed', () => {
+    const refused = (address: string) => checkPolicy(aRequest({ ipAddresses: [address] }), aTenantSpec({ ipAddresses: ['::/0'] }), SHOP).length > 0;
+    assert.deepEqual([refused('2001:db8::1'), refused('::ffff:10.0.0.1'), refused('::FFFF:a00:1')], [false, true, true]);
+  });
+});
+
 describe('refuseFor', () => {
   it('shows three violations, the number of the rest, and nothing but ASCII of a name', () => {
     const [first, ...rest] = checkPolicy(aRequest({ dnsNames: ['\u202Eevil\n', 'b', 'c', 'd', 'e'] }), aTenantSpec(ALLOW), SHOP);
