@@ -2,10 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { KubeConfig } from '@kubernetes/client-node';
+import { createLookups } from './admission/lookup.ts';
+import type { PodOwner } from './admission/mutate-pod.ts';
+import { nudgeOwners } from './admission/nudge-owners.ts';
+import { PendingOwners } from './admission/pending-owners.ts';
+import { runWebhook } from './admission/run-webhook.ts';
+import type { Webhook } from './admission/run-webhook.ts';
 import type { Config } from './config.ts';
 import { LeaderElection } from './controller/leader-election.ts';
 import { describeError } from './errors.ts';
 import { ApiClient } from './kube/api-client.ts';
+import type { EventNote } from './kube/event-series.ts';
 import { EventRecorder } from './kube/events.ts';
 import { LeaseStore } from './kube/lease.ts';
 import { createInformers } from './reconcilers/caches.ts';
@@ -13,32 +20,34 @@ import type { Informers } from './reconcilers/caches.ts';
 import { runControlLoops } from './reconcilers/control-loops.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import type { Metrics } from './telemetry/metrics.ts';
 import { startMetricsServer } from './telemetry/metrics-server.ts';
 
 const LEASE = 'tenant-mtls';
 const EVENT_FLUSH_MS = 2000;
 
+interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly client: ApiClient;
+  readonly metrics: Metrics;
+  readonly events: EventRecorder;
+  readonly informers: Informers;
+  readonly pendingOwners: PendingOwners;
+  readonly leadership: { isLeader: boolean };
+}
+
 /** Runs until the signal is aborted; resolves when everything has ended and the lease is released. */
 export async function runOperator(config: Config, { log, version, signal }: { log: Logger; version: string; signal: AbortSignal }): Promise<void> {
-  const client = new ApiClient(loadKubeConfig(config.kubeconfig), { version });
-  const metrics = createMetrics();
-  const events = new EventRecorder({ client, logger: log, instance: config.identity });
-  const informers = createInformers(client, log);
+  const parts = build(config, log, version);
+  const { client, informers, metrics, events } = parts;
   const running = Object.values(informers).map(async (informer) => await informer.run(signal));
-  const server = await startMetricsServer(config.metricsPort, { metrics, notReadyBecause: () => unsynced(informers), observe: () => countObjects(informers, metrics) });
+  const webhook = config.webhook.enabled ? startWebhook(parts, signal) : undefined;
+  const notReadyBecause = () => [...unsynced(informers), ...(webhook?.notReadyBecause() ?? [])];
+  const server = await startMetricsServer(config.metricsPort, { metrics, notReadyBecause, observe: () => countObjects(informers, metrics) });
   log.info({ namespace: config.namespace, identity: config.identity, version }, 'operator started');
-  await whenSynced(informers, signal);
-  const lead = async (leading: AbortSignal) => {
-    await runControlLoops(
-      {
-        client, informers, log, metrics, workers: config.workers, namespace: config.namespace,
-        random: Math.random, now: () => new Date(), serial: () => randomBytes(16), recordEvent: (object, note) => events.record(object, note),
-      },
-      leading,
-    );
-  };
-  if (config.leaderElection) await elect({ config, client, log, metrics }, signal, lead);
-  else await lead(signal);
+  const leading = lead(parts, signal);
+  await Promise.all([leading, webhook?.ended]);
   server.close();
   server.closeAllConnections();
   await events.stop(EVENT_FLUSH_MS);
@@ -47,11 +56,74 @@ export async function runOperator(config: Config, { log, version, signal }: { lo
   log.info({}, 'operator stopped');
 }
 
+function build(config: Config, log: Logger, version: string): Parts {
+  const client = new ApiClient(loadKubeConfig(config.kubeconfig), { version });
+  return {
+    config, log, client,
+    metrics: createMetrics(),
+    events: new EventRecorder({ client, logger: log, instance: config.identity }),
+    informers: createInformers(client, log),
+    pendingOwners: new PendingOwners(),
+    leadership: { isLeader: false },
+  };
+}
+
 function loadKubeConfig(path: string): KubeConfig {
   const kubeConfig = new KubeConfig();
   if (path === '') kubeConfig.loadFromDefault();
   else kubeConfig.loadFromFile(path);
   return kubeConfig;
+}
+
+function startWebhook({ config, client, log, metrics, informers, events, pendingOwners, leadership }: Parts, signal: AbortSignal): Webhook {
+  const { certificates, namespaces } = informers;
+  let version: string | undefined;
+  void client.request<{ gitVersion: string }>('GET', '/version').then(
+    ({ gitVersion }) => (version = gitVersion),
+    (error: unknown) => log.warn({ error: describeError(error) }, 'kubernetes version unknown'),
+  );
+  const mutation = {
+    ...createLookups({ client, certificates: certificates.cache, namespaces: namespaces.cache }),
+    images: config.images,
+    kubernetesVersion: () => version,
+    recordEvent: ({ namespace, reference }: PodOwner, note: EventNote) => {
+      const { apiVersion, kind, name, uid } = reference;
+      events.record({ apiVersion, kind, metadata: { namespace, name, uid } }, note);
+    },
+    rememberOwner: (certificate: { readonly namespace: string; readonly name: string }, owner: PodOwner) => pendingOwners.add(certificate, owner),
+  };
+  const { port, service, configuration } = config.webhook;
+  return runWebhook(
+    { client, log, metrics, mutation, namespace: config.namespace, port, service, registration: configuration, isLeader: () => leadership.isLeader, notReadyBecause: () => unsynced(informers) },
+    signal,
+  );
+}
+
+/** Each replica wakes the owners that it refused itself. */
+function nudgeWhenCreated({ informers, pendingOwners, client, log }: Parts): void {
+  informers.certificates.cache.onChange((_, before, after) => {
+    if (before !== undefined || after === undefined) return;
+    const owners = pendingOwners.take({ namespace: after.metadata.namespace ?? '', name: after.metadata.name });
+    if (owners.length > 0) void nudgeOwners({ client, log, now: Date.now }, owners);
+  });
+}
+
+async function lead(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { config, client, informers, log, metrics, events } = parts;
+  await whenSynced(informers, signal);
+  nudgeWhenCreated(parts);
+  const work = async (leading: AbortSignal) => {
+    await runControlLoops(
+      {
+        client, informers, log, metrics, workers: config.workers, namespace: config.namespace,
+        random: Math.random, now: () => new Date(), serial: () => randomBytes(16), recordEvent: (object, note) => events.record(object, note),
+      },
+      leading,
+    );
+  };
+  if (config.leaderElection) return await elect(parts, signal, work);
+  parts.leadership.isLeader = true;
+  await work(signal);
 }
 
 async function whenSynced(informers: Informers, signal: AbortSignal): Promise<void> {
@@ -63,27 +135,21 @@ function unsynced(informers: Informers): string[] {
   return Object.entries(informers).flatMap(([name, informer]) => (informer.hasSynced ? [] : [`the cache of ${name} has not synced`]));
 }
 
-function countObjects(informers: Informers, metrics: ReturnType<typeof createMetrics>): void {
+function countObjects(informers: Informers, metrics: Metrics): void {
   for (const [name, { cache }] of Object.entries(informers)) metrics.cachedObjects(name, cache.size);
 }
 
-interface Election {
-  readonly config: Config;
-  readonly client: ApiClient;
-  readonly log: Logger;
-  readonly metrics: ReturnType<typeof createMetrics>;
-}
-
-async function elect({ config, client, log, metrics }: Election, signal: AbortSignal, lead: (leading: AbortSignal) => Promise<void>): Promise<void> {
+async function elect({ config, client, log, metrics, leadership }: Parts, signal: AbortSignal, work: (leading: AbortSignal) => Promise<void>): Promise<void> {
   const election = new LeaderElection({
     leases: new LeaseStore(client, { namespace: config.namespace, name: LEASE }),
     identity: `${config.identity}_${randomBytes(4).toString('hex')}`,
     random: Math.random,
     onChange: (isLeader) => {
+      leadership.isLeader = isLeader;
       metrics.leading(isLeader);
       log.info({ isLeader }, 'leadership changed');
     },
     onError: (error) => log.warn({ error: describeError(error) }, 'lease not written'),
   });
-  await election.run(signal, lead);
+  await election.run(signal, work);
 }

@@ -1,0 +1,85 @@
+// The webhook from start to end: certificate, listener, self-test. One rule: it listens only once it has a certificate, and says
+// it is ready only while it listens.
+import type { AddressInfo } from 'node:net';
+import { systemClock } from '../controller/clock.ts';
+import { describeError } from '../errors.ts';
+import type { ApiClient } from '../kube/api-client.ts';
+import type { Logger } from '../kube/logger.ts';
+import { buildAdmissionApp } from './admission-app.ts';
+import { renewServingCertificate } from './admission-server.ts';
+import type { ServingCertificate } from './admission-server.ts';
+import { createMutate } from './mutate.ts';
+import type { PodMutation } from './mutate-pod.ts';
+import type { AdmissionMetrics } from './review-handler.ts';
+import { keepTesting } from './self-test.ts';
+import { ServingAuthority } from './serving-authority.ts';
+import { servingNames } from './webhook-authority.ts';
+
+export interface WebhookOptions {
+  readonly client: ApiClient;
+  readonly log: Logger;
+  readonly metrics: AdmissionMetrics & { selfTested(passed: boolean): void };
+  readonly mutation: PodMutation;
+  readonly namespace: string;
+  readonly port: number;
+  readonly service: string;
+  readonly registration: string;
+  readonly isLeader: () => boolean;
+  /** What reviews wait for; empty when they can be answered. */
+  readonly notReadyBecause: () => readonly string[];
+}
+
+export interface Webhook {
+  /** Why it does not answer yet. */
+  readonly notReadyBecause: () => readonly string[];
+  /** Resolves after the signal was aborted and open reviews have been answered. */
+  readonly ended: Promise<void>;
+}
+
+export function runWebhook(options: WebhookOptions, signal: AbortSignal): Webhook {
+  let state = 'the webhook has no certificate yet';
+  const ended = serve(options, signal, (next) => (state = next));
+  return { ended, notReadyBecause: () => (state === '' ? [] : [state]) };
+}
+
+async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: string) => void): Promise<void> {
+  const { client, log, metrics, namespace, mutation, isLeader, notReadyBecause } = options;
+  const first = Promise.withResolvers<ServingCertificate>();
+  let renew: (serving: ServingCertificate) => void = first.resolve;
+  const authority = new ServingAuthority({
+    client, log, namespace, isLeader, clock: systemClock,
+    names: servingNames(options.service, namespace),
+    registration: options.registration,
+    onServing: (serving) => renew(serving),
+  });
+  const keeping = authority.run(signal);
+  const serving = await Promise.race([first.promise, aborted(signal)]);
+  if (serving === undefined) return await keeping;
+  const app = buildAdmissionApp({ mutate: createMutate(mutation), log, metrics, notReadyBecause, tls: { serving } });
+  renew = (next) => renewServingCertificate(app.server as never, next);
+  try {
+    await app.listen({ port: options.port, host: '::' });
+  } catch (error) {
+    throw new Error(`the webhook cannot listen on port ${options.port}`, { cause: error });
+  }
+  log.info({ port: (app.server.address() as AddressInfo).port }, 'webhook listening');
+  say('');
+  await keepTesting(
+    {
+      client, namespace, clock: systemClock,
+      onResult: ({ outcome, message }) => {
+        metrics.selfTested(outcome === 'Answered');
+        if (outcome !== 'Answered') log.warn({ outcome, detail: message }, 'webhook self-test failed');
+      },
+    },
+    signal,
+  ).catch((error: unknown) => log.error({ error: describeError(error) }, 'webhook self-test ended'));
+  say('the webhook is stopping');
+  await app.close();
+  await keeping;
+}
+
+async function aborted(signal: AbortSignal): Promise<undefined> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  return undefined;
+}
