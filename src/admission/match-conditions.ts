@@ -14,6 +14,11 @@ export function podConditions(): MatchCondition[] {
   return [{ name: 'opted-in', expression: opted }];
 }
 
+/** The pod of the self-test, which nobody but a dry run creates. */
+export function selfTestConditions(podName: string): MatchCondition[] {
+  return [{ name: 'self-test', expression: `has(request.dryRun) && request.dryRun && has(object.metadata.name) && object.metadata.name == '${podName}'` }];
+}
+
 /**
  * Carrying would change the workload. `template` is the path of its pod template, whose parents are required by the API.
  * Controlled objects get their template from above; objects that go away are let go.

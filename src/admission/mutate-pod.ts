@@ -13,6 +13,9 @@ import { describeFinding, describeFindings, reasonsOf } from './describe-finding
 import type { Lookups } from './lookup.ts';
 import type { AdmissionRequest, Verdict } from './review.ts';
 
+/** How every refusal begins; the self-test knows its own webhook by it. */
+export const REFUSED = 'no TLS sidecar can be injected';
+
 /** Who made a pod, and will make it again. */
 export interface PodOwner {
   readonly namespace: string;
@@ -66,7 +69,7 @@ function leaveAlone(findings: (Injection & { outcome: 'skip' })['reasons']): Ver
 }
 
 function refuse(findings: Refusals): Verdict {
-  return { outcome: 'refused', reasons: reasonsOf(findings), allowed: false, code: 403, message: `no TLS sidecar can be injected: ${describeFindings(findings)}` };
+  return { outcome: 'refused', reasons: reasonsOf(findings), allowed: false, code: 403, message: `${REFUSED}: ${describeFindings(findings)}` };
 }
 
 type Refusals = (Injection & { outcome: 'refuse' })['reasons'];
@@ -76,7 +79,7 @@ function tellOwner(mutation: PodMutation, { namespace, object }: AdmissionReques
   const [first] = findings;
   if (reference === undefined || first === undefined) return;
   const owner = { namespace, reference };
-  mutation.recordEvent(owner, { type: 'Warning', reason: first.reason, message: `no TLS sidecar can be injected: ${describeFindings(findings)}` });
+  mutation.recordEvent(owner, { type: 'Warning', reason: first.reason, message: `${REFUSED}: ${describeFindings(findings)}` });
   const name = requestedCertificate(object as Pod);
   if (name !== undefined && findings.some(({ reason }) => reason === 'CertificateNotFound')) mutation.rememberOwner({ namespace, name }, owner);
 }

@@ -1,7 +1,8 @@
 // The registration of the webhook as a value: the one source of deploy/base/webhook.yaml. One rule: a webhook that is away can
 // block only what opted in, so everything else is kept out by rules, selectors and match conditions, not by the handler.
 import type { MatchCondition } from './match-conditions.ts';
-import { podConditions, workloadConditions } from './match-conditions.ts';
+import { podConditions, selfTestConditions, workloadConditions } from './match-conditions.ts';
+import { SELF_TEST_POD } from './self-test.ts';
 
 export interface RegistrationOptions {
   readonly name: string;
@@ -49,7 +50,7 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
     // Containers that webhooks after ours add may need their probes rewritten or take our ports.
     reinvocationPolicy: 'IfNeeded',
     timeoutSeconds: 5,
-    namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kube-node-lease', namespace] }] },
+    namespaceSelector: selectNamespaces('NotIn', ['kube-system', 'kube-node-lease', namespace]),
     objectSelector: {},
   };
   const create = ['CREATE'] as const;
@@ -68,10 +69,22 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
         matchConditions: workloadConditions('object.spec.template'),
       },
       { name: 'cronjobs.tenant-mtls.dev', ...common, rules: [rule('batch', ['cronjobs'], change)], matchConditions: workloadConditions('object.spec.jobTemplate.spec.template') },
+      {
+        name: 'self-test.tenant-mtls.dev',
+        ...common,
+        namespaceSelector: selectNamespaces('In', [namespace]),
+        rules: [rule('', ['pods'], create)],
+        matchConditions: selfTestConditions(SELF_TEST_POD),
+      },
     ],
   };
 }
 
 function rule(group: string, resources: readonly string[], operations: Rule['operations']): Rule {
   return { apiGroups: [group], apiVersions: ['v1'], operations, resources, scope: 'Namespaced' };
+}
+
+/** By name: the API server gives each namespace this label, and nobody can take it away. */
+function selectNamespaces(operator: 'In' | 'NotIn', values: readonly string[]): object {
+  return { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator, values }] };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { AUTHORITY_LIFETIME_MS, DISTRIBUTION_MS, LEAF_LIFETIME_MS, planServingAuthority } from '../../src/admission/plan-serving-authority.ts';
 import type { ServingAction, ServingState, StoredAuthority } from '../../src/admission/plan-serving-authority.ts';
 

@@ -14,8 +14,9 @@ describe(buildRegistration.name, () => {
     assert.deepEqual(load(readFileSync(FILE, 'utf8')), registration);
   });
 
-  it('never calls the webhook about its own namespace or the system\'s', () => {
+  it('never calls the webhook about its own namespace or the system\'s, but for the self-test', () => {
     for (const webhook of buildRegistration({ ...DEFAULT_REGISTRATION, namespace: 'elsewhere' }).webhooks) {
+      if (webhook.name.startsWith('self-test')) continue;
       assert.deepEqual(webhook['namespaceSelector'], {
         matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kube-node-lease', 'elsewhere'] }],
       });
