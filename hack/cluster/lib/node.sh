@@ -95,7 +95,10 @@ write_node_config() {
   local file
   mkdir -p "$state/config/cni"
   for file in containerd.toml kubelet.yaml kube-proxy.yaml; do
-    expand "$file" >"$state/config/$file"
+    expand "$file" >"$state/config/$file.new"
+    # Who reads its configuration only at the start has to start again.
+    cmp --quiet "$state/config/$file.new" "$state/config/$file" || end "${file%.*}"
+    mv "$state/config/$file.new" "$state/config/$file"
   done
   expand cni.conflist >"$state/config/cni/10-pods.conflist"
 }
