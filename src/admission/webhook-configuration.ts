@@ -1,5 +1,6 @@
 // The registration of the webhook as a value: the one source of deploy/base/webhook.yaml. One rule: a webhook that is away can
 // block only what opted in, so everything else is kept out by rules, selectors and match conditions, not by the handler.
+import { ANNOTATION } from '../api/names.ts';
 import type { MatchCondition } from './match-conditions.ts';
 import { podConditions, selfTestConditions, workloadConditions } from './match-conditions.ts';
 import { SELF_TEST_POD } from './self-test.ts';
@@ -23,11 +24,18 @@ interface Rule {
 
 type ClientConfig = { readonly service: { readonly name: string; readonly namespace: string; readonly path: string; readonly port: number } } | { readonly url: string; readonly caBundle: string };
 
+export interface NamespaceRequirement {
+  readonly key: string;
+  readonly operator: 'In' | 'NotIn';
+  readonly values: readonly string[];
+}
+
 export interface Webhook {
   readonly name: string;
   readonly clientConfig: ClientConfig;
   readonly rules: readonly Rule[];
   readonly matchConditions: readonly MatchCondition[];
+  readonly namespaceSelector: { readonly matchExpressions: readonly NamespaceRequirement[] };
   readonly [policy: string]: unknown;
 }
 
@@ -40,7 +48,7 @@ export interface WebhookRegistration {
 
 /** Without caBundle: that field is the operator's, which keeps it current. */
 export function buildRegistration({ name, service, namespace }: RegistrationOptions): WebhookRegistration {
-  const common = {
+  const common: Omit<Webhook, 'name' | 'rules' | 'matchConditions'> = {
     clientConfig: { service: { name: service, namespace, path: '/mutate', port: 443 } },
     admissionReviewVersions: ['v1'],
     // Events are told to people and change nothing that the API server keeps for a request; a dry run leaves none.
@@ -50,7 +58,8 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
     // Containers that webhooks after ours add may need their probes rewritten or take our ports.
     reinvocationPolicy: 'IfNeeded',
     timeoutSeconds: 5,
-    namespaceSelector: selectNamespaces('NotIn', ['kube-system', 'kube-node-lease', namespace]),
+    // An opted-out namespace is out of reach altogether: also the way out for an admin when the webhook is in trouble.
+    namespaceSelector: { matchExpressions: [named('NotIn', ['kube-system', 'kube-node-lease', namespace]), { key: ANNOTATION.inject, operator: 'NotIn', values: ['false'] }] },
     objectSelector: {},
   };
   const create = ['CREATE'] as const;
@@ -72,7 +81,7 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
       {
         name: 'self-test.tenant-mtls.dev',
         ...common,
-        namespaceSelector: selectNamespaces('In', [namespace]),
+        namespaceSelector: { matchExpressions: [named('In', [namespace])] },
         rules: [rule('', ['pods'], create)],
         matchConditions: selfTestConditions(SELF_TEST_POD),
       },
@@ -84,7 +93,7 @@ function rule(group: string, resources: readonly string[], operations: Rule['ope
   return { apiGroups: [group], apiVersions: ['v1'], operations, resources, scope: 'Namespaced' };
 }
 
-/** By name: the API server gives each namespace this label, and nobody can take it away. */
-function selectNamespaces(operator: 'In' | 'NotIn', values: readonly string[]): object {
-  return { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator, values }] };
+/** By the label that the API server gives each namespace and that nobody can take away. */
+function named(operator: 'In' | 'NotIn', values: readonly string[]): NamespaceRequirement {
+  return { key: 'kubernetes.io/metadata.name', operator, values };
 }

@@ -14,12 +14,13 @@ describe(buildRegistration.name, () => {
     assert.deepEqual(load(readFileSync(FILE, 'utf8')), registration);
   });
 
-  it('never calls the webhook about its own namespace or the system\'s, but for the self-test', () => {
-    for (const webhook of buildRegistration({ ...DEFAULT_REGISTRATION, namespace: 'elsewhere' }).webhooks) {
-      if (webhook.name.startsWith('self-test')) continue;
-      assert.deepEqual(webhook['namespaceSelector'], {
-        matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kube-node-lease', 'elsewhere'] }],
-      });
+  it('never calls the webhook about its own namespace or the system\'s, but for the self-test, nor about one that has opted out', () => {
+    for (const { name, namespaceSelector } of buildRegistration({ ...DEFAULT_REGISTRATION, namespace: 'elsewhere' }).webhooks) {
+      if (name.startsWith('self-test')) continue;
+      assert.deepEqual(namespaceSelector.matchExpressions, [
+        { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kube-node-lease', 'elsewhere'] },
+        { key: 'tenant-mtls.dev/inject', operator: 'NotIn', values: ['false'] },
+      ]);
     }
   });
 
