@@ -36,7 +36,13 @@ export interface Webhook {
   readonly rules: readonly Rule[];
   readonly matchConditions: readonly MatchCondition[];
   readonly namespaceSelector: { readonly matchExpressions: readonly NamespaceRequirement[] };
-  readonly [policy: string]: unknown;
+  readonly admissionReviewVersions: readonly string[];
+  readonly sideEffects: 'None';
+  readonly failurePolicy: 'Fail';
+  readonly matchPolicy: 'Equivalent';
+  readonly reinvocationPolicy: 'IfNeeded';
+  readonly timeoutSeconds: number;
+  readonly objectSelector: object;
 }
 
 export interface WebhookRegistration {
