@@ -1,21 +1,30 @@
 import { existsSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { after } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
 import { ApiClient } from '../../src/kube/api-client.ts';
 import { resources } from '../../src/kube/resources.ts';
 
 /**
  * The real API server that integration and e2e tests talk to: the one of KUBECONFIG, else the embedded cluster's.
- * Each test file gets a namespace of its own, so files may run side by side.
+ * Each test file gets a namespace of its own, so files may run side by side. In a suite:
+ *
+ *     describe('…', { skip: missingCluster() }, () => {
+ *       let cluster: Cluster;
+ *       let namespace: string;
+ *       before(async () => {
+ *         cluster = connect();
+ *         namespace = await freshNamespace(cluster, 'prefix');
+ *       });
+ *       after(async () => await cluster.close());
  */
 export type Cluster = {
   readonly kubeConfig: KubeConfig;
   /** Logged in as the kubeconfig's user: cluster-admin. */
   readonly admin: ApiClient;
-  /** What `freshNamespace` made; asked to be deleted when the suite that connected has ended. */
-  readonly namespaces: string[];
+  /** To be undone by `close`, last first. */
+  readonly cleanups: (() => Promise<void>)[];
+  readonly close: () => Promise<void>;
 };
 
 const EMBEDDED = new URL('../../.cluster/kubeconfig', import.meta.url).pathname;
@@ -24,23 +33,21 @@ export function kubeConfigPath(): string {
   return process.env['KUBECONFIG'] ?? EMBEDDED;
 }
 
-/** For `describe(..., { skip: missingCluster() })`; CI sets KUBECONFIG, so that it cannot skip by accident. */
+/** For `describe(…, { skip: missingCluster() })`; CI sets KUBECONFIG, so that it cannot skip by accident. */
 export function missingCluster(): string | false {
   if (process.env['KUBECONFIG'] !== undefined || existsSync(EMBEDDED)) return false;
   return 'no cluster: run `make cluster` first';
 }
 
-/** Connects; call it in the body of a suite: it cleans up and closes when that suite has ended. */
 export function connect(): Cluster {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(kubeConfigPath());
   const admin = new ApiClient(kubeConfig, { version: 'test' });
-  const namespaces: string[] = [];
-  after(async () => {
-    for (const name of namespaces) await admin.delete(resources.Namespace, { name });
-    await admin.close();
-  });
-  return { kubeConfig, admin, namespaces };
+  const cleanups = [async () => await admin.close()];
+  const close = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  };
+  return { kubeConfig, admin, cleanups, close };
 }
 
 /** The same server, logged in with a token: see `tokenFor`. */
@@ -49,7 +56,9 @@ export function clientAs(cluster: Cluster, serviceAccountToken: string): ApiClie
   if (server === null) throw new Error(`no current cluster in ${kubeConfigPath()}`);
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromClusterAndUser(server, { name: 'service-account', token: serviceAccountToken });
-  return closedAfterwards(new ApiClient(kubeConfig, { version: 'test' }));
+  const client = new ApiClient(kubeConfig, { version: 'test' });
+  cluster.cleanups.push(async () => await client.close());
+  return client;
 }
 
 export async function tokenFor(cluster: Cluster, namespace: string, serviceAccount: string): Promise<string> {
@@ -59,11 +68,11 @@ export async function tokenFor(cluster: Cluster, namespace: string, serviceAccou
   return answer.status.token;
 }
 
-/** A namespace for one test file; its deletion is asked for afterwards, not waited for. */
+/** A namespace for one test file; its deletion is asked for by `close`, not waited for. */
 export async function freshNamespace(cluster: Cluster, prefix: string, labels: Record<string, string> = {}): Promise<string> {
   const name = `${prefix}-${randomBytes(3).toString('hex')}`;
   await cluster.admin.create(resources.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
-  cluster.namespaces.push(name);
+  cluster.cleanups.push(async () => await cluster.admin.delete(resources.Namespace, { name }));
   return name;
 }
 
@@ -78,9 +87,4 @@ export async function eventually<T>(assertion: () => T | Promise<T>, { timeoutMs
       await sleep(intervalMs);
     }
   }
-}
-
-function closedAfterwards(client: ApiClient): ApiClient {
-  after(async () => await client.close());
-  return client;
 }
