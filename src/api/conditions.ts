@@ -16,7 +16,7 @@ export const CONDITION = {
 /** Why a certificate is (or is about to be) issued; the reason of condition Issuing. */
 export const ISSUE_REASONS = [
   'NeverIssued', 'SecretMissing', 'SecretDataMissing', 'CertificateMalformed', 'KeyMalformed', 'KeyMismatch',
-  'SpecChanged', 'IssuerChanged', 'Expired', 'RenewalDue', 'RenewalRequested',
+  'SpecChanged', 'IssuerChanged', 'SerialRevoked', 'Expired', 'RenewalDue', 'RenewalRequested',
 ] as const;
 
 /** Why a certificate cannot be issued or served; the reason of condition Ready. */

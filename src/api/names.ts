@@ -39,6 +39,8 @@ export const OWN_ANNOTATION = {
   issuerHash: `${GROUP}/issuer-sha256`,
   /** On a Secret: how many times a certificate has been issued for its TenantCertificate. */
   revision: `${GROUP}/revision`,
+  /** On a ConfigMap: SHA-256 of its manifest, which is what a sidecar says it has loaded. */
+  manifestHash: `${GROUP}/manifest-sha256`,
   /** On a pod: SHA-256 of the sidecar template it was injected with. */
   templateHash: `${GROUP}/template-sha256`,
   /** On a pod: the probes and hooks as they were before they were rewritten, as JSON. */

@@ -55,7 +55,20 @@ export const certificateStatus = {
   issued: Type.Optional(listOf(IssuedSerial, 512, { description: 'Every unexpired certificate issued for this object; what revocation puts on the CRL.' })),
   failedIssuanceAttempts: Type.Optional(integer(0, 2_147_483_647, { description: 'Failures since the last success.' })),
   lastFailureTime: Type.Optional(time('When issuance last failed.')),
-  lastIssueReason: optionalText('Why the current certificate was issued.', 64),
+  recentIssues: Type.Optional(
+    listOf(
+      record(
+        {
+          reason: text(64, { description: 'Why it was issued.' }),
+          cause: text(128, { description: 'What it was issued for: generation, issuer and request for renewal.' }),
+          time: time('When.'),
+        },
+        { description: 'An issuance of the last day.' },
+      ),
+      12,
+      { description: 'Issuances of the last day; a loop is recognised by them.' },
+    ),
+  ),
   pods: Type.Optional(PodCounts),
 };
 

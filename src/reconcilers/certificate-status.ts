@@ -5,6 +5,7 @@ import type { Condition, Refusal } from '../api/conditions.ts';
 import { OWN_ANNOTATION } from '../api/names.ts';
 import type { TenantCertificate, TenantCertificateStatus } from '../api/tenant-certificate.ts';
 import { parseInstant, writeInstant } from '../issuance/instant.ts';
+import type { RecentIssue } from '../issuance/loop-breaker.ts';
 import type { OwnedSecret } from './owned-secret.ts';
 
 export interface Findings {
@@ -14,10 +15,12 @@ export interface Findings {
   readonly renewAt?: Date;
   /** Present: the object is not Ready. */
   readonly refusal?: Refusal;
-  /** Present: a certificate was issued just now, for this reason. */
-  readonly issuedFor?: string;
+  /** Present: a certificate was issued just now. */
+  readonly recentIssues?: readonly RecentIssue[];
   /** Present: an attempt has just failed. */
   readonly failed?: true;
+  /** When it is worth trying again. */
+  readonly retryAt?: Date;
   /** What is unusual though all is well. */
   readonly notices: readonly Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>[];
 }
@@ -41,28 +44,33 @@ export function certificateStatus(certificate: TenantCertificate, findings: Find
   };
 }
 
-function describeSecret(before: TenantCertificateStatus, { secret, renewAt, issuedFor }: Findings, now: Date): TenantCertificateStatus {
-  const kept = before.issued?.filter(({ notAfter }) => (parseInstant(notAfter) ?? now) > now) ?? [];
-  if (secret?.stored.state !== 'Read' || secret.serialNumber === undefined || secret.certificateSHA256 === undefined) {
-    return kept.length === 0 ? {} : { issued: kept };
-  }
-  const { notBefore, notAfter, issuerSHA256 } = secret.stored;
-  const issuer = issuerSHA256 ?? secret.metadata.annotations?.[OWN_ANNOTATION.issuerHash] ?? '';
-  const reason = issuedFor ?? before.lastIssueReason;
-  return {
-    serialNumber: secret.serialNumber,
-    certificateSHA256: secret.certificateSHA256,
-    ...(issuer === '' ? {} : { issuerSHA256: issuer }),
-    notBefore: writeInstant(notBefore),
-    notAfter: writeInstant(notAfter),
-    ...(renewAt === undefined ? {} : { renewalTime: writeInstant(renewAt) }),
-    revision: revisionOf(secret),
-    issued: withSerial(kept, { serialNumber: secret.serialNumber, notAfter: writeInstant(notAfter), issuerSHA256: issuer }),
-    ...(reason === undefined ? {} : { lastIssueReason: reason }),
-  };
+function describeSecret(before: TenantCertificateStatus, { secret, renewAt, recentIssues = before.recentIssues as RecentIssue[] | undefined }: Findings, now: Date): TenantCertificateStatus {
+  const unexpired = before.issued?.filter(({ notAfter }) => (parseInstant(notAfter) ?? now) > now) ?? [];
+  const current = secret === undefined ? undefined : describeCertificate(secret);
+  const issued = current === undefined ? unexpired : withSerial(unexpired, { serialNumber: current.serialNumber, notAfter: current.notAfter, issuerSHA256: current.issuerSHA256 });
+  return defined({
+    ...current,
+    renewalTime: current && renewAt && writeInstant(renewAt),
+    issued: issued.length === 0 ? undefined : issued,
+    recentIssues: recentIssues && [...recentIssues],
+  });
 }
 
-export function revisionOf(secret: OwnedSecret | undefined): number {
+function describeCertificate({ stored, serialNumber = '', certificateSHA256 = '', ...secret }: OwnedSecret) {
+  if (stored.state !== 'Read') return undefined;
+  const issuerSHA256 = secret.metadata.annotations?.[OWN_ANNOTATION.issuerHash] ?? '';
+  const { notBefore, notAfter } = stored;
+  return { serialNumber, certificateSHA256, issuerSHA256, notBefore: writeInstant(notBefore), notAfter: writeInstant(notAfter), revision: revisionOf(secret) };
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the fields that are not there: in a merge patch they would be said to be gone. */
+function defined<T extends object>(record: T): Defined<T> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+export function revisionOf(secret: Pick<OwnedSecret, 'metadata'> | undefined): number {
   const revision = Number(secret?.metadata.annotations?.[OWN_ANNOTATION.revision] ?? '0');
   return Number.isSafeInteger(revision) && revision >= 0 ? revision : 0;
 }
@@ -72,9 +80,9 @@ function withSerial(issued: Issued, serial: Issued[number]): Issued {
   return [...issued, serial].slice(-MAX_ISSUED);
 }
 
-function attempts(before: TenantCertificateStatus, { failed, issuedFor, refusal }: Findings, now: Date): TenantCertificateStatus {
+function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal }: Findings, now: Date): TenantCertificateStatus {
   if (failed) return { failedIssuanceAttempts: (before.failedIssuanceAttempts ?? 0) + 1, lastFailureTime: writeInstant(now) };
-  if (issuedFor !== undefined || refusal === undefined || before.failedIssuanceAttempts === undefined) return {};
+  if (recentIssues !== undefined || refusal === undefined || before.failedIssuanceAttempts === undefined) return {};
   return { failedIssuanceAttempts: before.failedIssuanceAttempts, ...(before.lastFailureTime === undefined ? {} : { lastFailureTime: before.lastFailureTime }) };
 }
 

@@ -1,0 +1,49 @@
+// May what is due be issued now? Ordered checks: a failure that is still being waited out, a loop, the Tenant's budget.
+import type { IssueReason, Refusal } from '../api/conditions.ts';
+import { untilNextAttemptMs } from '../issuance/back-off.ts';
+import { spendBudget } from '../issuance/budget.ts';
+import type { Bucket } from '../issuance/budget.ts';
+import { later, parseInstant } from '../issuance/instant.ts';
+import { findLoop } from '../issuance/loop-breaker.ts';
+import type { IssueCause, RecentIssue } from '../issuance/loop-breaker.ts';
+import type { Authority } from './authority.ts';
+import type { CertificateRun } from './certificate-run.ts';
+
+export interface Delay {
+  readonly refusal: Refusal;
+  readonly retryAt: Date;
+}
+
+export function causeOf({ certificate, desired }: CertificateRun, reason: IssueReason, authority: Authority | undefined): IssueCause {
+  return { reason, generation: certificate.metadata.generation ?? 0, renewToken: desired.renewToken, issuerSHA256: authority?.issuer.sha256 };
+}
+
+export function recentIssues({ certificate }: CertificateRun): RecentIssue[] {
+  return (certificate.status?.recentIssues ?? []) as RecentIssue[];
+}
+
+/** Undefined: go on. Budgets of tenants are spent by asking. */
+export function delayIssuance(run: CertificateRun, cause: IssueCause, authority: Authority | undefined): Delay | undefined {
+  return stillBackingOff(run) ?? findLoop(recentIssues(run), cause, run.now) ?? overBudget(run, authority?.tenant);
+}
+
+/** What failed is tried again at once when the object was edited since. */
+function stillBackingOff({ certificate: { status = {}, metadata }, now, context }: CertificateRun): Delay | undefined {
+  const { failedIssuanceAttempts: failedAttempts = 0, conditions = [] } = status;
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  if (failedAttempts === 0 || ready === undefined || status.observedGeneration !== metadata.generation) return undefined;
+  const waitMs = untilNextAttemptMs({ failedAttempts, lastFailureTime: parseInstant(status.lastFailureTime) }, now, context.random());
+  return waitMs === 0 ? undefined : { retryAt: later(now, waitMs), refusal: { reason: ready.reason as Refusal['reason'], message: ready.message } };
+}
+
+const budgets = new WeakMap<object, Map<string, Bucket>>();
+
+function overBudget({ context, now }: CertificateRun, tenant: string | undefined): Delay | undefined {
+  if (tenant === undefined) return undefined;
+  const buckets = budgets.get(context.authorities) ?? new Map<string, Bucket>();
+  budgets.set(context.authorities, buckets);
+  const spending = spendBudget(buckets.get(tenant), now);
+  buckets.set(tenant, spending.bucket);
+  if (spending.kind === 'spent') return undefined;
+  return { retryAt: spending.retryAt, refusal: { reason: 'BudgetExceeded', message: `Tenant ${tenant} has used up its budget of certificates for now` } };
+}
