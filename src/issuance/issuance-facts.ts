@@ -21,6 +21,8 @@ export interface StoredPair {
   readonly issuerSHA256?: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
+  /** True: this one certificate is on its issuer's CRL, though its object is not revoked. */
+  readonly onCrl?: boolean;
   /** The renew annotation it was issued for. */
   readonly renewedToken?: string;
 }

@@ -84,7 +84,7 @@ function judgePair(situation: PairSituation): Plan {
 
 /** Order matters: what was asked for comes before time, and a clock that stands too early before what it would renew. */
 const PAIR_CHECKS: readonly Check<PairSituation>[] = [
-  hasForeignKey, hasOtherRequest, hasOtherIssuer, isExpired, waitsForIssuer, isRenewalRequested, isNotYetValid, gainsNothing, isRenewalDue,
+  hasForeignKey, hasOtherRequest, hasOtherIssuer, isOnCrl, isExpired, waitsForIssuer, isRenewalRequested, isNotYetValid, gainsNothing, isRenewalDue,
 ];
 
 function hasForeignKey({ pair }: PairSituation): Plan | undefined {
@@ -98,6 +98,10 @@ function hasOtherRequest({ desired, pair }: PairSituation): Plan | undefined {
 function hasOtherIssuer({ issuer, pair: { issuerSHA256 = 'none' } }: PairSituation): Plan | undefined {
   if (issuer.state === 'SelfSigned' || acceptedIssuers(issuer).includes(issuerSHA256)) return undefined;
   return issue('IssuerChanged', `the certificate was issued by another authority (SHA-256 ${issuerSHA256.slice(0, 16)})`);
+}
+
+function isOnCrl({ pair: { onCrl = false } }: PairSituation): Plan | undefined {
+  return onCrl ? issue('SerialRevoked', 'the certificate is on the CRL of its issuer') : undefined;
 }
 
 function acceptedIssuers(issuer: IssuerFacts): readonly string[] {

@@ -33,6 +33,7 @@ describe('planIssuance', () => {
     'issues when the Secret does not say what was asked for': { stored: { ...stored, requestHash: '' }, expect: 'SpecChanged' },
     'issues when the issuer has changed': { stored, issuer: anIssuer({ sha256: OTHER }), expect: 'IssuerChanged' },
     'issues when no issuer signed the certificate': { stored: aStoredPair({ issuerSHA256: 'none' }), expect: 'IssuerChanged' },
+    'issues when this one certificate was revoked': { stored: aStoredPair({ onCrl: true }), expect: 'SerialRevoked' },
     'issues when the certificate has expired': { stored, now: at(7 * DAY), expect: 'Expired' },
     'issues at two thirds of the lifetime': { stored, now: at(112 * HOUR), expect: 'RenewalDue' },
     'issues when renewal is asked for': { wanted: desired({}, { 'tenant-mtls.dev/renew': '1' }), stored, expect: 'RenewalRequested' },
@@ -74,6 +75,13 @@ describe('planIssuance', () => {
     assert.deepEqual(far.recheckAt, at(DAY + HOUR));
     const near = keeping(planIssuance(desired(), stored, anIssuer(), new Date(far.renewAt.getTime() - MINUTE)));
     assert.deepEqual(near.recheckAt, far.renewAt);
+  });
+
+  it('looks again later than now at the very moments it named', () => {
+    for (const now of [stored.notBefore, new Date(stored.notAfter.getTime() - 1), at(0)]) {
+      const issuer = anIssuer({ notAfter: stored.notAfter });
+      assert.ok(keeping(planIssuance(desired(), stored, issuer, now)).recheckAt > now);
+    }
   });
 
   it('says why it keeps what is not yet valid or ends with its issuer', () => {

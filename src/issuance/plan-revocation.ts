@@ -1,0 +1,109 @@
+// Is a new CRL due, and what does it say. Rules: the number only rises, what was revoked stays on the list until it expires,
+// and a list that people rely on never ends earlier than its predecessor.
+//
+//   nothing signed ──► FirstCrl          new entries ──► EntriesAdded        another CA certificate ──► IssuerChanged
+//   half of its life gone ──► HalfOfLifeGone        signed in the future ──► ClockWentBack        else ──► keep
+import type { CrlEntry, CrlState } from './crl-state.ts';
+import { HOUR_MS, MINUTE_MS, earliest, later, wholeSecond, writeInstant } from './instant.ts';
+import type { Revocation } from './revocations.ts';
+
+export const CRL_REASONS = ['FirstCrl', 'IssuerChanged', 'EntriesAdded', 'HalfOfLifeGone', 'ClockWentBack'] as const;
+export type CrlReason = (typeof CRL_REASONS)[number];
+
+export interface CrlIssuer {
+  readonly sha256: string;
+  /** Earlier certificates of the same key and name; the CRL is theirs too. */
+  readonly alsoSHA256?: readonly string[];
+  readonly notAfter: Date;
+}
+
+export interface RevocationFacts {
+  readonly issuer: CrlIssuer;
+  readonly revocations: readonly Revocation[];
+  /** Life of a CRL. */
+  readonly lifeMs: number;
+}
+
+export type RevocationPlan =
+  | { readonly kind: 'keep'; readonly recheckAt: Date }
+  | {
+    readonly kind: 'sign';
+    readonly reason: CrlReason;
+    readonly message: string;
+    readonly thisUpdate: Date;
+    /** To be stored under the resourceVersion of what was read, together with the CRL. */
+    readonly state: CrlState;
+    /** Of this issuer only; the state may still remember those of an earlier one. */
+    readonly entries: readonly CrlEntry[];
+  };
+
+/** For clocks of verifiers, as in the certificates. */
+const BACKDATED_MS = 5 * MINUTE_MS;
+/** A verifier whose clock is behind must still find the entry. */
+const PRUNED_AFTER_MS = HOUR_MS;
+const TOLERATED_SKEW_MS = 10 * MINUTE_MS;
+
+export function planRevocation(state: CrlState | undefined, facts: RevocationFacts, now: Date): RevocationPlan {
+  const kept = (state?.entries ?? []).filter(({ notAfter }) => later(notAfter, PRUNED_AFTER_MS) > now);
+  const added = newEntries(kept, facts.revocations, now);
+  const reason = findReason(state, added, facts, now);
+  if (reason === undefined) return { kind: 'keep', recheckAt: earliest(later(now, HOUR_MS), halfOfLife(state, facts, now)) };
+  const next = nextState(state, [...kept, ...added], facts, now);
+  const covered = new Set([facts.issuer.sha256, ...(facts.issuer.alsoSHA256 ?? [])]);
+  return {
+    kind: 'sign', reason, state: next,
+    message: `CRL ${next.number} with ${next.entries.length} entries, valid until ${writeInstant(next.nextUpdate)}`,
+    thisUpdate: later(now, -BACKDATED_MS),
+    entries: next.entries.filter(({ issuerSHA256 }) => covered.has(issuerSHA256)),
+  };
+}
+
+function findReason(state: CrlState | undefined, added: readonly CrlEntry[], facts: RevocationFacts, now: Date): CrlReason | undefined {
+  if (state === undefined) return 'FirstCrl';
+  if (state.issuerSHA256 !== facts.issuer.sha256) return 'IssuerChanged';
+  if (added.length > 0) return 'EntriesAdded';
+  if (now >= halfOfLife(state, facts, now)) return 'HalfOfLifeGone';
+  return later(now, TOLERATED_SKEW_MS) < state.signedAt ? 'ClockWentBack' : undefined;
+}
+
+/** Of the life that is wanted now: a shorter one takes effect at once. */
+function halfOfLife(state: CrlState | undefined, { lifeMs }: RevocationFacts, now: Date): Date {
+  return state === undefined ? now : later(state.signedAt, lifeMs / 2);
+}
+
+/**
+ * A first number is the time in seconds, so that numbers rise even if a state is lost. The end never moves backwards: under a clock that
+ * is behind, we would else publish a CRL that has ended for everyone whose clock is right, and all of them would refuse everybody.
+ */
+function nextState(state: CrlState | undefined, entries: readonly CrlEntry[], { issuer, lifeMs }: RevocationFacts, now: Date): CrlState {
+  const wanted = later(now, lifeMs);
+  return {
+    number: state === undefined ? BigInt(Math.floor(now.getTime() / 1000)) : state.number + 1n,
+    issuerSHA256: issuer.sha256,
+    signedAt: now,
+    nextUpdate: state === undefined || state.nextUpdate < wanted ? wanted : state.nextUpdate,
+    entries,
+  };
+}
+
+/** Whoever came first decides date and reason; nothing that is on the list is taken off it before its end. */
+function newEntries(known: readonly CrlEntry[], revocations: readonly Revocation[], now: Date): CrlEntry[] {
+  const listed = new Set(known.map(keyOf));
+  const added: CrlEntry[] = [];
+  for (const revocation of revocations) {
+    if (listed.has(keyOf(revocation)) || revocation.notAfter <= now) continue;
+    listed.add(keyOf(revocation));
+    added.push({ ...revocation, revokedAt: wholeSecond(now) });
+  }
+  return added;
+}
+
+function keyOf({ issuerSHA256, serialNumber }: { readonly issuerSHA256: string; readonly serialNumber: string }): string {
+  return `${issuerSHA256} ${serialNumber}`;
+}
+
+/** Whether every unexpired one is on the list that was published: then the object may go. */
+export function areRevoked(state: CrlState, revocations: readonly Revocation[], now: Date): boolean {
+  const known = new Set(state.entries.map(keyOf));
+  return revocations.every((each) => each.notAfter <= now || known.has(keyOf(each)));
+}
