@@ -7,7 +7,7 @@ import { resources } from '../../src/kube/resources.ts';
 
 /**
  * The real API server that integration and e2e tests talk to: the one of KUBECONFIG, else the embedded cluster's.
- * Each test file gets a namespace of its own, so files may run side by side. In a suite:
+ * Each test file gets a namespace of its own, so files may run side by side:
  *
  *     describe('…', { skip: missingCluster() }, () => {
  *       let cluster: Cluster;
@@ -16,13 +16,14 @@ import { resources } from '../../src/kube/resources.ts';
  *         cluster = connect();
  *         namespace = await freshNamespace(cluster, 'prefix');
  *       });
- *       after(async () => await cluster.close());
+ *
+ * Namespaces and connections go by themselves when nothing is left to do in the process, or with `cluster.close()`.
  */
 export type Cluster = {
   readonly kubeConfig: KubeConfig;
   /** Logged in as the kubeconfig's user: cluster-admin. */
   readonly admin: ApiClient;
-  /** To be undone by `close`, last first. */
+  /** Done by `close`, last first. */
   readonly cleanups: (() => Promise<void>)[];
   readonly close: () => Promise<void>;
 };
@@ -47,6 +48,7 @@ export function connect(): Cluster {
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
+  process.once('beforeExit', () => void close());
   return { kubeConfig, admin, cleanups, close };
 }
 
