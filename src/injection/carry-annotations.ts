@@ -38,6 +38,13 @@ export function carryAnnotations<W extends Workload>(workload: W, oldWorkload?: 
   return carried === template ? workload : withTemplate(workload, carried);
 }
 
+/** Takes out what was carried, whatever the workload says now. */
+export function takeOutAnnotations<W extends Workload>(workload: W): W {
+  const template = templateOf(workload);
+  const bare = template === undefined ? undefined : carryInto(template, {});
+  return bare === undefined || bare === template ? workload : withTemplate(workload, bare);
+}
+
 /** The pod template of a workload; undefined for other kinds. */
 export function templateOf(workload: Workload): Pod | undefined {
   const path = TEMPLATE_PATH[workload.kind ?? ''];
@@ -74,9 +81,12 @@ function carryInto(template: Pod, workload: Readonly<Record<string, string>>): P
   return isSame(before, after) ? template : withAnnotations(template, after);
 }
 
+/** An empty map, and then empty metadata, are left out, as they are in a template that never had any. */
 function withAnnotations(template: Pod, annotations: Readonly<Record<string, string>>): Pod {
-  const { annotations: _, ...rest } = template.metadata ?? {};
-  return { ...template, metadata: Object.keys(annotations).length === 0 ? rest : { ...rest, annotations } };
+  const { metadata, ...bare } = template;
+  const { annotations: _, ...rest } = metadata ?? {};
+  if (Object.keys(annotations).length > 0) return { ...template, metadata: { ...rest, annotations } };
+  return Object.keys(rest).length > 0 ? { ...template, metadata: rest } : bare;
 }
 
 function pick(map: Readonly<Record<string, string>>, keys: readonly string[]): Record<string, string> {

@@ -1,0 +1,27 @@
+// What the commands inject, uninject and explain talk to: streams, and the cluster as far as they read it.
+import type { Engine, TenantCertificate } from '../api/tenant-certificate.ts';
+
+export interface Output {
+  write(text: string): unknown;
+}
+
+/** Read-only; each answer is undefined where there is no such object. */
+export interface ClusterReader {
+  /** Namespace of the current context. */
+  readonly namespace: string;
+  certificate(namespace: string, name: string): Promise<TenantCertificate | undefined>;
+  namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>> | undefined>;
+  /** A Pod, Deployment, StatefulSet, DaemonSet, CronJob or Job. */
+  object(kind: string, namespace: string, name: string): Promise<object | undefined>;
+  kubernetesVersion(): Promise<string | undefined>;
+}
+
+export interface InjectIo {
+  readonly stdin: AsyncIterable<string | Uint8Array>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Images of the operator, unless a flag says otherwise. */
+  readonly images: Readonly<Record<Engine, string>>;
+  /** Called at most once, and only when something has to be looked up; throws where there is no cluster. */
+  readonly cluster: () => Promise<ClusterReader>;
+}
