@@ -72,7 +72,7 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
     users: [{ name: 'test', user: { token } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
   }));
-  const args = ['src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--metrics-port', '0', '--identity', options.identity ?? 'test', ...(options.args ?? ['--webhook', 'off'])];
+  const args = ['src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--identity', options.identity ?? 'test', ...(options.args ?? ['--webhook', 'off', '--metrics-port', '0'])];
   const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   return collect(child, folder);
 }
