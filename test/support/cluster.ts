@@ -48,7 +48,11 @@ export function connect(): Cluster {
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   };
-  process.once('beforeExit', () => void close());
+  process.once('beforeExit', () => {
+    // An idle connection does not keep the process alive, and neither does a promise.
+    const alive = setInterval(() => undefined, 1000);
+    void close().finally(() => clearInterval(alive));
+  });
   return { kubeConfig, admin, cleanups, close };
 }
 
