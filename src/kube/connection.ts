@@ -73,10 +73,11 @@ export class Connection {
 
   #pools(tls: TlsMaterial, proxyUrl: string | undefined): Pick<Route, 'calls' | 'watches'> {
     const fingerprint = createHash('sha256').update(JSON.stringify(Object.entries(tls).map(String))).digest('hex');
-    if (this.#route !== undefined && fingerprint === this.#fingerprint) return this.#route;
+    const { calls, watches } = this.#route ?? {};
+    if (calls !== undefined && watches !== undefined && fingerprint === this.#fingerprint) return { calls, watches };
     // Requests in flight finish on the old pools; a watch moves over when its time is up.
-    void this.#route?.calls.close();
-    void this.#route?.watches.close();
+    void calls?.close();
+    void watches?.close();
     this.#fingerprint = fingerprint;
     return { calls: buildPool(tls, proxyUrl, CONNECTIONS), watches: buildPool(tls, proxyUrl, null) };
   }
