@@ -50,7 +50,8 @@ function notCarried(template: string): string {
     `[${carried} in t ? t[${carried}].split(',') : []].exists(listed,`,
     `[${certificate} in w || (${certificate} in t && !(${certificate} in listed))`,
     `? ${keys}.filter(k, k in w && (!(k in t) || k in listed)) : []].exists(wanted,`,
-    `!${keys}.all(k, k in wanted ? k in t && t[k] == w[k] : !(k in t && k in listed))`,
+    `wanted.exists(k, !(k in t) || t[k] != w[k])`,
+    // What is listed but no longer wanted shows here as well.
     `|| (size(wanted) == 0 ? ${carried} in t : !(${carried} in t) || t[${carried}] != wanted.join(','))`,
     '))))',
   ].join(' ');

@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { createAdmissionServer, renewServingCertificate } from '../../src/admission/admission-server.ts';
+import type { ServerTimeouts } from '../../src/admission/admission-server.ts';
 import type { Verdict } from '../../src/admission/review.ts';
 import { makeAuthority, servingNames, signLeaf } from '../../src/admission/webhook-authority.ts';
 import { aBigReview, aListeningApp, aReview, aServingCertificate, UNCHANGED } from './fixtures.ts';
@@ -45,7 +46,6 @@ async function readToEnd(socket: Socket): Promise<string> {
   return await promise;
 }
 
-const IMPATIENT = { handshakeMs: 200, headersMs: 200, requestMs: 400, checkEveryMs: 50 };
 
 describe(createAdmissionServer.name, () => {
   it('answers 500 reviews of 16 KB at once', async () => {
@@ -84,13 +84,13 @@ describe(createAdmissionServer.name, () => {
     await assert.rejects(handshake(old), /protocol version|unsupported protocol|handshake failure/i);
   });
 
-  it('closes a peer that opens a connection and says nothing', async () => {
-    const { port } = await aListeningApp({ tls: { serving: (await aServingCertificate()).serving, timeouts: IMPATIENT } });
+  it('closes a peer that opens a connection and does not begin with TLS', async () => {
+    const { port } = await impatientApp({ handshakeMs: 200 });
     await readToEnd(connectTcp(port, '127.0.0.1'));
   });
 
   it('closes a peer that sends its headers too slowly', async () => {
-    const { port, ca } = await impatientApp();
+    const { port, ca } = await impatientApp({ headersMs: 200, checkEveryMs: 50 });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     const drip = setInterval(() => socket.writable && socket.write('a'), 30);
@@ -100,11 +100,11 @@ describe(createAdmissionServer.name, () => {
   });
 
   it('closes a peer that sends its body too slowly, and gives its share of memory back', async () => {
-    const { port, ca } = await impatientApp({ limits: { requests: 1 } });
+    const { port, ca } = await impatientApp({ headersMs: 300, requestMs: 300, checkEveryMs: 50 }, { limits: { requests: 1 } });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{');
     const drip = setInterval(() => socket.writable && socket.write(' '), 30);
-    await readToEnd(socket);
+    assert.match(await readToEnd(socket), /^HTTP\/1\.1 408 /);
     clearInterval(drip);
     assert.equal((await post({ port, ca }, JSON.stringify(aReview()))).status, 200);
   });
@@ -138,9 +138,10 @@ describe(createAdmissionServer.name, () => {
   });
 });
 
-async function impatientApp(options: Parameters<typeof aListeningApp>[0] = {}) {
+/** The other time-outs are as long as they are in production. */
+async function impatientApp(timeouts: Partial<ServerTimeouts>, options: Parameters<typeof aListeningApp>[0] = {}) {
   const { serving, ca } = await aServingCertificate();
-  return { ...(await aListeningApp({ ...options, tls: { serving, timeouts: IMPATIENT } })), ca };
+  return { ...(await aListeningApp({ ...options, tls: { serving, timeouts } })), ca };
 }
 
 describe(renewServingCertificate.name, () => {
