@@ -14,7 +14,6 @@ export interface CrlIssuer {
   readonly sha256: string;
   /** Earlier certificates of the same key and name; the CRL is theirs too. */
   readonly alsoSHA256?: readonly string[];
-  readonly notAfter: Date;
 }
 
 export interface RevocationFacts {
