@@ -1,6 +1,7 @@
 // Client rules as keys over what nginx knows of a verified client: its subject, and the name of the issuer. Every pattern is anchored at
 // both ends and takes the DN apart as RFC 4514 says: a looser one can be fooled by `O=x\,CN=alice`.
 import type { ClientMatch, ListenerModel } from '../proxy-model/model.ts';
+import { escapeValue } from '../proxy-model/subject-text.ts';
 import { escapeRegex } from './quoting.ts';
 
 /** Attributes before the one looked for; values may hold escaped separators. */
@@ -22,21 +23,11 @@ export function clientPatterns(client: ClientMatch, listener: ListenerModel): Cl
 /** Undefined: any subject. Case counts, unlike in the plain keys of a `map`: hence a pattern for a whole DN, too. */
 function subjectPattern({ subject, commonName }: ClientMatch): string | undefined {
   const whole = subject === undefined ? undefined : escapeRegex(printed(subject));
-  const byName = commonName === undefined ? undefined : `${ATTRIBUTES_BEFORE}CN=${escapeRegex(printedValue(commonName))}(?:[,+][^\\n]*)?`;
+  const byName = commonName === undefined ? undefined : `${ATTRIBUTES_BEFORE}CN=${escapeRegex(printed(escapeValue(commonName)))}(?:[,+][^\\n]*)?`;
   return whole !== undefined && byName !== undefined ? `(?=${byName}$)${whole}` : whole ?? byName;
 }
 
 /** As OpenSSL prints a name for nginx (XN_FLAG_RFC2253): bytes beyond ASCII as \XX. */
 function printed(name: string): string {
   return name.replaceAll(/[\u0080-\u{10ffff}]+/gu, (run) => Array.from(Buffer.from(run), (byte) => `\\${byte.toString(16).toUpperCase()}`).join(''));
-}
-
-/** One value of an attribute, escaped as RFC 4514, 2.4 says. */
-function printedValue(value: string): string {
-  return printed(
-    value
-      .replaceAll(/["+,;<>\\]/g, String.raw`\$&`)
-      .replace(/^[ #]/, String.raw`\$&`)
-      .replace(/(?<=.) $/, String.raw`\ `),
-  );
 }
