@@ -1,4 +1,5 @@
-// Builders of keys, authorities and leaves for the tests of this folder. `NOW` is the time all of them are issued at.
+// Builders of keys, authorities and leaves for the tests of this folder, all issued at `NOW`, which is the time of the run
+// because TLS stacks ask the clock.
 import { randomBytes } from 'node:crypto';
 
 import { makeAnchor } from '../../src/pki/anchor.ts';
@@ -10,7 +11,7 @@ import type { KeySpecification } from '../../src/pki/key-specification.ts';
 import { generatePrivateKey, writePrivateKey } from '../../src/pki/private-key.ts';
 import type { PrivateKey } from '../../src/pki/private-key.ts';
 
-export const NOW = new Date('2026-11-24T12:00:00Z');
+export const NOW = new Date(Math.floor(Date.now() / 1000) * 1000);
 export const P256: KeySpecification = { algorithm: 'ECDSA', size: 256 };
 
 const DAY_S = 86_400;

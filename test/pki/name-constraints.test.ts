@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { findConstraintViolation } from '../../src/pki/name-constraint-check.ts';
+import { encodeNameConstraints, nameConstraintsFor, readNameConstraints } from '../../src/pki/name-constraints.ts';
+import type { AllowedNames } from '../../src/pki/name-constraints.ts';
+import { canonicalNames } from '../../src/pki/subject-alternative-names.ts';
+import type { AlternativeNames } from '../../src/pki/subject-alternative-names.ts';
+import { judgeWithGo } from '../support/go-verify/judge.ts';
+import { aLeaf, anIntermediate, aRoot, NOW } from './authorities.ts';
+import { verifyWithOpenssl } from './openssl.ts';
+
+const CLOSED = 'nothing.invalid';
+
+describe('nameConstraintsFor', () => {
+  const cases: Readonly<Record<string, [AllowedNames, Partial<ReturnType<typeof nameConstraintsFor>['permitted']>]>> = {
+    'closes every kind that is not allowed': [{}, { dnsNames: [CLOSED], uriHosts: [CLOSED], emails: [CLOSED], ipRanges: [] }],
+    'permits what stands below a wildcard': [{ dnsNames: ['*.shop.svc', '**.shop.svc.cluster.local', 'a.*.b.example', 'web-*.x.example'] }, { dnsNames: ['b.example', 'shop.svc', 'shop.svc.cluster.local', 'x.example'] }],
+    'permits a literal name': [{ dnsNames: ['hello.Shop.svc'] }, { dnsNames: ['hello.shop.svc'] }],
+    'opens a kind that constraints cannot narrow': [{ dnsNames: ['a.b', '**'], uris: ['urn:x:*'] }, { dnsNames: [], uriHosts: [] }],
+    'permits the host of URIs': [{ uris: ['spiffe://shop/*', 'https://api.example:8443/a', 'https://*.shop.example/**'] }, { uriHosts: ['.shop.example', 'api.example', 'shop'] }],
+    'permits mailboxes and mail domains': [{ emailAddresses: ['*@shop.example', 'ops@Bank.example', '*@*.x.example'] }, { emails: ['.x.example', 'ops@bank.example', 'shop.example'] }],
+    'permits networks': [{ ipAddresses: ['10.1.0.0/16', 'fd00::/8'] }, { ipRanges: ['10.1.0.0/16', 'fd00::/8'] }],
+  };
+  for (const [sentence, [allow, permitted]] of Object.entries(cases)) {
+    it(sentence, () => {
+      const constraints = nameConstraintsFor(allow);
+      assert.deepEqual({ ...constraints.permitted, ...permitted }, constraints.permitted);
+      assert.deepEqual(constraints.excluded.ipRanges, allow.ipAddresses ? [] : ['0.0.0.0/0', '::/0']);
+      assert.deepEqual(readNameConstraints(encodeNameConstraints(constraints)), constraints);
+    });
+  }
+});
+
+/** What a tenant may have, and names inside (true) and outside (false) of it. */
+const TENANT: AllowedNames = {
+  dnsNames: ['*.shop.svc', 'shop.example'],
+  uris: ['spiffe://shop/*', 'https://*.shop.example/'],
+  emailAddresses: ['*@shop.example'],
+  ipAddresses: ['10.1.0.0/16', 'fd00:1::/32'],
+};
+
+const NAMES: readonly (readonly [Partial<AlternativeNames>, boolean])[] = [
+  [{ dnsNames: ['hello.shop.svc'] }, true],
+  [{ dnsNames: ['*.shop.svc', 'shop.example'] }, true],
+  [{ dnsNames: ['hello.bank.svc'] }, false],
+  [{ dnsNames: ['hello.shop.svc', 'hello.bank.svc'] }, false],
+  [{ dnsNames: ['notshop.svc'] }, false],
+  [{ dnsNames: ['svc'] }, false],
+  [{ uris: ['spiffe://shop/ns/a'] }, true],
+  [{ uris: ['https://a.shop.example/x'] }, true],
+  [{ uris: ['spiffe://bank/ns/a'] }, false],
+  [{ uris: ['spiffe://shop.evil/ns/a'] }, false],
+  [{ emailAddresses: ['a@shop.example'] }, true],
+  [{ emailAddresses: ['a@bank.example'] }, false],
+  [{ ipAddresses: ['10.1.255.255', 'fd00:1::5'] }, true],
+  [{ ipAddresses: ['10.2.0.0'] }, false],
+  [{ ipAddresses: ['fd00:2::5'] }, false],
+];
+
+describe('findConstraintViolation', () => {
+  it('agrees with OpenSSL and Go, under the anchor and through the chain', async () => {
+    const root = await aRoot();
+    const authority = await anIntermediate(root, { maxPathLen: 0, nameConstraints: nameConstraintsFor(TENANT) });
+    for (const [names, isInside] of NAMES) {
+      const { certificate } = await aLeaf(authority, names);
+      const sentence = JSON.stringify(names);
+      assert.equal(findConstraintViolation(canonicalNames(names), nameConstraintsFor(TENANT)) === undefined, isInside, sentence);
+      const underAnchor = { anchors: authority.anchorPem, leaf: certificate.pem, purpose: 'any', at: NOW } as const;
+      assert.equal(verifyWithOpenssl(underAnchor) === 'OK', isInside, `openssl, anchor: ${sentence}`);
+      assert.equal(verifyWithOpenssl({ ...underAnchor, anchors: root.anchorPem, untrusted: authority.chainPem }) === 'OK', isInside, `openssl, chain: ${sentence}`);
+      const [go] = judgeWithGo([{ roots: root.anchorPem, intermediates: authority.chainPem, leaf: certificate.pem, usage: 'any', at: NOW }]);
+      assert.equal(go?.ok, isInside, `Go: ${sentence}: ${go?.error}`);
+    }
+  });
+
+  it('agrees with OpenSSL and Go that a tenant without allowed names has none', async () => {
+    const root = await aRoot();
+    const authority = await anIntermediate(root, { nameConstraints: nameConstraintsFor({}) });
+    for (const [names] of NAMES) {
+      const { certificate } = await aLeaf(authority, names);
+      const [go] = judgeWithGo([{ roots: authority.anchorPem, leaf: certificate.pem, usage: 'any', at: NOW }, { roots: root.anchorPem, intermediates: authority.chainPem, leaf: certificate.pem, usage: 'any', at: NOW }]).slice(1);
+      assert.equal(go?.ok, false, JSON.stringify(names));
+      assert.notEqual(verifyWithOpenssl({ anchors: authority.anchorPem, leaf: certificate.pem, purpose: 'any', at: NOW }), 'OK', JSON.stringify(names));
+      assert.notEqual(findConstraintViolation(canonicalNames(names), nameConstraintsFor({})), undefined);
+    }
+  });
+
+  it('refuses to judge under constraints it does not understand', () => {
+    assert.notEqual(findConstraintViolation(canonicalNames({}), { ...nameConstraintsFor({}), hasOthers: true }), undefined);
+  });
+
+  it('understands constraints of other authorities: whole domains, subdomains, exclusions', () => {
+    const none = { dnsNames: [], uriHosts: [], emails: [], ipRanges: [] };
+    const verdict = (names: Partial<AlternativeNames>, permitted: object, excluded: object): boolean =>
+      findConstraintViolation(canonicalNames(names), { permitted: { ...none, ...permitted }, excluded: { ...none, ...excluded }, hasOthers: false }) === undefined;
+    assert.equal(verdict({ dnsNames: ['a.b'] }, { dnsNames: [''] }, {}), true);
+    assert.equal(verdict({ dnsNames: ['a.b'] }, { dnsNames: ['.b'] }, {}), true);
+    assert.equal(verdict({ dnsNames: ['a.b'] }, {}, { dnsNames: [''] }), false);
+    assert.equal(verdict({ dnsNames: ['x.a.b'] }, { dnsNames: ['b'] }, { dnsNames: ['a.b'] }), false);
+    assert.equal(verdict({ uris: ['urn:x:y'] }, { uriHosts: ['b'] }, {}), false);
+    assert.equal(verdict({ ipAddresses: ['::1'] }, { ipRanges: ['10.0.0.0/8'] }, {}), false);
+  });
+});
