@@ -47,6 +47,9 @@ async function readToEnd(socket: Socket): Promise<string> {
 }
 
 
+/** Far less than the time-outs of production, which would end the peer too. */
+const QUICKLY = { timeout: 5000 };
+
 describe(createAdmissionServer.name, () => {
   it('answers 500 reviews of 16 KB at once', async () => {
     let inFlight = 0;
@@ -84,12 +87,12 @@ describe(createAdmissionServer.name, () => {
     await assert.rejects(handshake(old), /protocol version|unsupported protocol|handshake failure/i);
   });
 
-  it('closes a peer that opens a connection and does not begin with TLS', async () => {
+  it('closes a peer that opens a connection and does not begin with TLS', QUICKLY, async () => {
     const { port } = await impatientApp({ handshakeMs: 200 });
     await readToEnd(connectTcp(port, '127.0.0.1'));
   });
 
-  it('closes a peer that sends its headers too slowly', async () => {
+  it('closes a peer that sends its headers too slowly', QUICKLY, async () => {
     const { port, ca } = await impatientApp({ headersMs: 200, checkEveryMs: 50 });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
@@ -99,7 +102,7 @@ describe(createAdmissionServer.name, () => {
     assert.match(text, /^HTTP\/1\.1 408 /);
   });
 
-  it('closes a peer that sends its body too slowly, and gives its share of memory back', async () => {
+  it('closes a peer that sends its body too slowly, and gives its share of memory back', QUICKLY, async () => {
     const { port, ca } = await impatientApp({ headersMs: 300, requestMs: 300, checkEveryMs: 50 }, { limits: { requests: 1 } });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{');

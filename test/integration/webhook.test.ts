@@ -377,6 +377,7 @@ describe('owners of refused pods', { skip }, () => {
 
   it('makes a ReplicaSet try again at once when its certificate appears', async () => {
     const { admin } = webhook.cluster;
+    webhook.reviews.length = 0;
     const deployment = aWorkload('Deployment', { namespace, name: 'early', annotations: { [ANNOTATION.certificate]: 'later' } });
     await admin.create(resources.Deployment, { ...deployment, spec: { ...deployment.spec, replicas: 1 } } as Workload);
     await eventually(() => assert.ok(webhook.events.includes('CertificateNotFound')));
