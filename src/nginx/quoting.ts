@@ -24,6 +24,11 @@ export function interpolated(text: string): string {
   return quote(text.replaceAll('$', '${dollar}'));
 }
 
+/** A value that nginx takes as it is (default_type). */
+export function literal(text: string): string {
+  return quote(text);
+}
+
 /** A regular expression as an argument or, with `~` in front, as a key of a `map`. `pattern` is built with `escapeRegex`. */
 export function regexKey(pattern: string): string {
   return quote(`~${pattern}`);
@@ -35,13 +40,8 @@ export function regexArgument(pattern: string): string {
 
 /** Matches `text` and nothing else, in PCRE, in any position of a pattern. Non-ASCII passes as UTF-8 bytes. */
 export function escapeRegex(text: string): string {
-  return text.replaceAll(/[^\p{L}\p{N}]/gu, (character) => (character.codePointAt(0) ?? 0) > 127 ? character : escapeAscii(character));
-}
-
-function escapeAscii(character: string): string {
-  if (character === '_') return character;
-  if (character < ' ' || character === '\u007f') return `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`;
-  return `\\${character}`;
+  // oxlint-disable-next-line no-control-regex -- control characters are what is escaped here
+  return text.replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`).replaceAll(/[\u0000-\u001f\u007f]/g, (character) => String.raw`\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 const WORD = /^[A-Za-z0-9_.:[\]+!@-]+$/;

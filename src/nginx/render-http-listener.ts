@@ -3,7 +3,7 @@ import type { ListenerModel, ProxyModel, RouteModel, UpstreamModel } from '../pr
 import { block, paragraphs } from './block.ts';
 import type { Lines } from './block.ts';
 import { POD_FILE } from './entrypoint-pod-files.ts';
-import { escapeRegex, interpolated, pieces, regexArgument, word } from './quoting.ts';
+import { escapeRegex, interpolated, literal, pieces, regexArgument, word } from './quoting.ts';
 import { renderIdentityHeaders } from './render-identity.ts';
 import { hasOneRoute, renderRouteMaps, routeVariable } from './render-route-maps.ts';
 import { renderListenerTls, renderUpstreamTls } from './render-tls.ts';
@@ -92,7 +92,7 @@ function renderResponse({ statusCode, contentType, body }: Extract<RouteModel['t
   const parts = pieces(body);
   return [
     'types {}',
-    `default_type ${interpolated(contentType)};`,
+    `default_type ${literal(contentType)};`,
     ...parts.map((part, index) => `set $body_${index} ${interpolated(part)};`),
     `return ${statusCode} "${parts.map((_, index) => `\${body_${index}}`).join('')}";`,
   ];

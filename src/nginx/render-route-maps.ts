@@ -28,7 +28,7 @@ export function renderRouteMaps(listener: ListenerModel, nameRoute: (index: numb
   return [
     ...routes.flatMap((bits) => bits.flatMap(({ map }) => map)),
     ...verdicts.flatMap(({ map }) => map),
-    ...block(`map "${verdicts.map(({ variable }) => variable).join('')}" ${routeVariable(listener)}`, [`default ${none};`, ...choice]),
+    ...block(`map "${joined(verdicts)}" ${routeVariable(listener)}`, [`default ${none};`, ...choice]),
   ];
 }
 
@@ -54,7 +54,7 @@ function clientBits(listener: ListenerModel, { clients }: RouteModel, prefix: st
   const issuer = bit(`${prefix}_issuer`, SOURCE['issuer and subject'], byIssuer);
   if (bySubject.length === 0) return [issuer];
   const subject = bit(`${prefix}_subject`, SOURCE.subject, bySubject);
-  const either = bit(`${prefix}_client`, `"${subject.variable}${issuer.variable}"`, ['1']);
+  const either = bit(`${prefix}_client`, `"${joined([subject, issuer])}"`, ['1']);
   return [{ variable: either.variable, map: [...subject.map, ...issuer.map, ...either.map] }];
 }
 
@@ -67,5 +67,10 @@ function verdictOf(bits: readonly Bit[], variable: string): Bit {
   const [first] = bits;
   if (first === undefined) return { variable: '1', map: [] };
   if (bits.length === 1) return { variable: first.variable, map: [] };
-  return bit(variable, `"${bits.map((each) => each.variable).join('')}"`, [`^1{${bits.length}}$`]);
+  return bit(variable, `"${joined(bits)}"`, [`^1{${bits.length}}$`]);
+}
+
+/** Names end where the brace does. */
+function joined(bits: readonly Bit[]): string {
+  return bits.map(({ variable }) => variable.replace(/^\$(.*)/, '${$1}')).join('');
 }

@@ -10,6 +10,8 @@ function published(path: string, file: string, type: string): Lines {
 }
 
 export const STATUS_SERVER: Lines = block('server', paragraphs(
+  // For the log format, where no listener sets them.
+  ['set $route "";', 'set $upstream_name "";'],
   [`include ${POD_FILE.statusListen};`, 'server_name status;', 'access_log off;', 'proxy_set_header Connection "";', 'log_not_found off;', 'keepalive_min_timeout 0s;'],
   block('location = /healthz', ['default_type text/plain;', String.raw`return 200 "ok\n";`]),
   published('/status', 'status.json', 'application/json'),

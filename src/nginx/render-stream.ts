@@ -3,7 +3,7 @@ import type { ListenerModel, ProxyModel } from '../proxy-model/model.ts';
 import { block, paragraphs } from './block.ts';
 import type { Lines } from './block.ts';
 import { POD_FILE } from './entrypoint-pod-files.ts';
-import { word } from './quoting.ts';
+import { regexKey, word } from './quoting.ts';
 import { renderTcpAccessLog } from './render-access-log.ts';
 import { provenName, renderListen, usedUpstreams, verifyDepth } from './render-http-listener.ts';
 import { hasOneRoute, renderRouteMaps, routeVariable } from './render-route-maps.ts';
@@ -37,11 +37,11 @@ export function renderStream(model: ProxyModel): Lines {
 /** For the log: a listener is known by its port, a route by the listener's variable. */
 function renderLogMaps(listeners: readonly ListenerModel[]): Lines {
   const named = listeners.flatMap(({ name, routes }) =>
-    routes.flatMap(({ target }, index) => (target.kind === 'upstream' ? [`"~^${word(name)}:${index}$" ${word(target.upstream)};`] : [])),
+    routes.flatMap(({ target }, index) => (target.kind === 'upstream' ? [`${regexKey(`^${word(name)}:${index}$`)} ${word(target.upstream)};`] : [])),
   );
   return [
     ...block('map $server_port $listener', ['default "";', ...listeners.map(({ name, port }) => `${port} ${word(name)};`)]),
-    ...block('map $listener $route', ['default "";', ...listeners.map((listener) => `${word(listener.name)} ${hasOneRoute(listener) ? '0' : routeVariable(listener)};`)]),
+    ...block('map $listener $route', ['default "";', ...listeners.map((listener) => `${regexKey(`^${word(listener.name)}$`)} ${hasOneRoute(listener) ? '0' : routeVariable(listener)};`)]),
     ...block('map "$listener:$route" $upstream_name', ['default "";', ...named]),
   ];
 }

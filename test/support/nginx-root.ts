@@ -2,8 +2,8 @@
 // Needs root and mmdebstrap, or NGINX_ROOT naming such a directory; `nginxRoot` says what is missing where it cannot be had.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { chmodSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SIDECAR } from '../../src/api/names.ts';
 
@@ -65,13 +65,22 @@ function inRoot(root: string, { files, run }: Mounts, program: readonly string[]
 
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 
-/** Runs a program to its end: its output (both streams) and exit code. */
+/** Runs a program to its end: its output (both streams) and exit code. A file takes the output: nginx opens /dev/stdout anew, which a socket does not allow. */
 export function runInRoot(root: string, mounts: Mounts, program: readonly string[]): { readonly code: number | null; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync('unshare', inRoot(root, mounts, program), { env: ENVIRONMENT, encoding: 'utf8', timeout: 30_000 });
-  return { code: status, output: `${stdout}${stderr}` };
+  const directory = mkdtempSync(join(tmpdir(), 'tenant-mtls-run-'));
+  const file = join(directory, 'output');
+  const output = openSync(file, 'a', 0o666);
+  try {
+    chmodSync(file, 0o666);
+    const { status } = spawnSync('unshare', inRoot(root, mounts, program), { env: ENVIRONMENT, stdio: ['ignore', output, output], timeout: 30_000 });
+    return { code: status, output: readFileSync(file, 'utf8') };
+  } finally {
+    closeSync(output);
+    rmSync(directory, { recursive: true });
+  }
 }
 
-/** Starts a program; `output` is a file descriptor for both streams (nginx opens /dev/stdout anew, which a socket does not allow). */
+/** Starts a program; `output` is a file descriptor for both streams (of a file, as above). */
 export function startInRoot(root: string, mounts: Mounts, program: readonly string[], { environment, output }: { environment: Record<string, string>; output: number }): ChildProcess {
   return spawn('unshare', inRoot(root, mounts, program), { env: { ...ENVIRONMENT, ...environment }, stdio: ['ignore', output, output] });
 }
