@@ -49,7 +49,8 @@ export function buildAdmissionApp(options: AdmissionAppOptions): FastifyInstance
 }
 
 function createApp({ tls }: AdmissionAppOptions, bodyLimit: number): FastifyInstance {
-  const common = { bodyLimit, logger: false, routerOptions: { maxParamLength: 100 }, forceCloseConnections: 'idle' } as const;
+  // While it closes, what still comes on open connections is answered as before: a 503 would be a refused pod.
+  const common = { bodyLimit, logger: false, routerOptions: { maxParamLength: 100 }, forceCloseConnections: 'idle', return503OnClosing: false } as const;
   if (tls === undefined) return fastify(common);
   const { serving, timeouts } = tls;
   return fastify({

@@ -15,6 +15,9 @@ import { keepTesting } from './self-test.ts';
 import { ServingAuthority } from './serving-authority.ts';
 import { servingNames } from './webhook-authority.ts';
 
+/** After the end is known: until no API server sends reviews here any more, because the Service's endpoints have followed. */
+const DRAIN_MS = 3000;
+
 export interface WebhookOptions {
   readonly client: ApiClient;
   readonly log: Logger;
@@ -27,6 +30,7 @@ export interface WebhookOptions {
   readonly isLeader: () => boolean;
   /** What reviews wait for; empty when they can be answered. */
   readonly notReadyBecause: () => readonly string[];
+  readonly drainMs?: number;
 }
 
 export interface Webhook {
@@ -75,6 +79,7 @@ async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: 
     signal,
   ).catch((error: unknown) => log.error({ error: describeError(error) }, 'webhook self-test ended'));
   say('the webhook is stopping');
+  await systemClock.sleep(options.drainMs ?? DRAIN_MS);
   await app.close();
   await keeping;
 }

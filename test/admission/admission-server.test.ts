@@ -92,23 +92,23 @@ describe(createAdmissionServer.name, () => {
     await readToEnd(connectTcp(port, '127.0.0.1'));
   });
 
-  it('closes a peer that sends its headers too slowly', QUICKLY, async () => {
+  it('closes a peer that sends its headers too slowly', QUICKLY, async (t) => {
     const { port, ca } = await impatientApp({ headersMs: 200, checkEveryMs: 50 });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     const drip = setInterval(() => socket.writable && socket.write('a'), 30);
+    t.after(() => clearInterval(drip));
     const text = await readToEnd(socket);
-    clearInterval(drip);
     assert.match(text, /^HTTP\/1\.1 408 /);
   });
 
-  it('closes a peer that sends its body too slowly, and gives its share of memory back', QUICKLY, async () => {
+  it('closes a peer that sends its body too slowly, and gives its share of memory back', QUICKLY, async (t) => {
     const { port, ca } = await impatientApp({ headersMs: 300, requestMs: 300, checkEveryMs: 50 }, { limits: { requests: 1 } });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{');
     const drip = setInterval(() => socket.writable && socket.write(' '), 30);
+    t.after(() => clearInterval(drip));
     assert.match(await readToEnd(socket), /^HTTP\/1\.1 408 /);
-    clearInterval(drip);
     assert.equal((await post({ port, ca }, JSON.stringify(aReview()))).status, 200);
   });
 
@@ -132,6 +132,18 @@ describe(createAdmissionServer.name, () => {
     const [first] = (await Promise.race([readToEnd(large), new Promise<string>((resolve) => large.once('data', (chunk: Buffer) => resolve(chunk.toString())))])).split('\r\n');
     large.destroy();
     assert.equal(first, 'HTTP/1.1 413 Payload Too Large');
+  });
+
+  it('answers what is in flight while it closes', async () => {
+    const held = Promise.withResolvers<Verdict>();
+    const reached = Promise.withResolvers<void>();
+    const { app, port, ca } = await aListeningApp({ mutate: async () => { reached.resolve(); return await held.promise; } });
+    const answer = post({ port, ca }, JSON.stringify(aReview()));
+    await reached.promise;
+    const closed = app.close();
+    held.resolve(UNCHANGED);
+    assert.equal((await answer).status, 200);
+    await closed;
   });
 
   it('keeps idle connections for longer than Go does', async () => {

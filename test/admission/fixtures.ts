@@ -66,7 +66,10 @@ export async function aServingCertificate(): Promise<ServingFixture> {
 export function anApp(options: Partial<AdmissionAppOptions> = {}) {
   const recorder = aRecorder();
   const app = buildAdmissionApp({ mutate: () => UNCHANGED, log: recorder.log, metrics: recorder.metrics, notReadyBecause: () => [], ...options });
-  after(async () => await app.close());
+  after(async () => {
+    app.server.closeAllConnections();
+    await app.close();
+  });
   return { app, ...recorder };
 }
 
