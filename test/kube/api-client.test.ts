@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ApiClient } from '../../src/kube/api-client.ts';
 import { ApiError, isAlreadyExists, isConflict, isGone, isNotFound } from '../../src/kube/api-error.ts';
@@ -189,7 +192,21 @@ describe('ApiClient: trying again', () => {
     assert.equal(requests.length, 1);
   });
 
-  it('logs in anew once after a 401', async () => {
+  it('logs in anew when the server no longer knows the token', async () => {
+    const credential = (token: string): string => JSON.stringify({ status: { token, expirationTimestamp: '2020-01-01T00:00:00Z' } });
+    const directory = mkdtempSync(join(tmpdir(), 'api-client-'));
+    const file = join(directory, 'credential');
+    writeFileSync(file, credential('old'));
+    const { url } = await play((response, { headers }) => void response.writeHead(headers.authorization === 'Bearer new' ? 200 : 401).end('{}'));
+    const client = new ApiClient(kubeConfigFor(url, { exec: { command: 'cat', args: [file] } }));
+    await assert.rejects(client.get(Secret, ref), { code: 401 });
+    writeFileSync(file, credential('new'));
+    await client.get(Secret, ref);
+    await client.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('does so once for a call', async () => {
     const { client, requests } = await play(status(401, 'Unauthorized'));
     await assert.rejects(client.get(Secret, ref), { code: 401 });
     assert.equal(requests.length, 2);
