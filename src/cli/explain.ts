@@ -50,14 +50,17 @@ function print(reports: readonly ObjectReport[], output: InjectArguments['output
   return output === 'yaml' ? writeYaml(reports) : table(reports);
 }
 
+const DECISION: Readonly<Record<ObjectReport['decision'], string>> = { injected: 'inject', skipped: 'skip', refused: 'refuse' };
+
+/** SIDECAR is what the object has now, DECISION what a new pod of it would get; one line for each reason. */
 function table(reports: readonly ObjectReport[]): string {
   if (reports.length === 0) return 'nothing that has pods\n';
   const rows = reports.flatMap((report) => {
-    const what = [report.namespace, `${report.kind.toLowerCase()}/${report.name}`, report.decision];
+    const what = [report.namespace, `${report.kind.toLowerCase()}/${report.name}`, report.sidecar, DECISION[report.decision]];
     const lines = report.reasons.map(({ reason, message, remedy }) => [...what, reason, `${message}; ${remedy}`]);
     return lines.length > 0 ? lines : [[...what, '', `TenantCertificate ${report.certificate ?? ''}, engine ${report.engine ?? ''}`]];
   });
-  const all = [['NAMESPACE', 'OBJECT', 'DECISION', 'REASON', 'MESSAGE'], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const all = [['NAMESPACE', 'OBJECT', 'SIDECAR', 'DECISION', 'REASON', 'MESSAGE'], ...rows];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()}\n`).join('');
 }

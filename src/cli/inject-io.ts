@@ -14,13 +14,15 @@ export interface ClusterReader {
   /** A Pod, Deployment, StatefulSet, DaemonSet, CronJob or Job. */
   object(kind: string, namespace: string, name: string): Promise<object | undefined>;
   kubernetesVersion(): Promise<string | undefined>;
+  /** What the operator of the cluster injects; empty where it cannot be told. */
+  operatorImages(): Promise<Partial<Record<Engine, string>>>;
 }
 
 export interface InjectIo {
   readonly stdin: AsyncIterable<string | Uint8Array>;
   readonly stdout: Output;
   readonly stderr: Output;
-  /** Images of the operator, unless a flag says otherwise. */
+  /** Images where neither a flag nor the operator in the cluster says any. */
   readonly images: Readonly<Record<Engine, string>>;
   /** Called at most once, and only when something has to be looked up; throws where there is no cluster. */
   readonly cluster: () => Promise<ClusterReader>;

@@ -7,23 +7,25 @@ import type { ManifestObject } from './manifest-files.ts';
 
 export interface DecideOptions {
   readonly objects: readonly ManifestObject[];
-  readonly images: Readonly<Record<Engine, string>>;
+  /** These win over the operator's. */
+  readonly images: Partial<Readonly<Record<Engine, string>>>;
+  readonly fallbackImages: Readonly<Record<Engine, string>>;
   /** undefined: no cluster is asked. */
   readonly cluster: (() => Promise<ClusterReader>) | undefined;
   readonly defaultNamespace: string;
 }
 
 export function decideFrom(options: DecideOptions): Decide {
-  const { images } = options;
   return async (pod, namespace) => {
     const name = requestedCertificate(pod);
-    const plain = { namespace: { name: namespace }, certificate: undefined, images, kubernetesVersion: undefined };
+    const plain = { namespace: { name: namespace }, certificate: undefined, images: { ...options.fallbackImages, ...options.images }, kubernetesVersion: undefined };
     // Nothing is looked up for a pod that has not opted in.
     if (name === undefined) return decideInjection(pod, plain);
     const cluster = await options.cluster?.();
     const certificate = certificateIn(options, name, namespace) ?? (await cluster?.certificate(namespace, name));
     const labels = labelsIn(options, namespace) ?? (await cluster?.namespaceLabels(namespace)) ?? {};
-    return decideInjection(pod, { ...plain, namespace: { name: namespace, labels }, certificate, kubernetesVersion: await cluster?.kubernetesVersion() });
+    const images = { ...options.fallbackImages, ...(await cluster?.operatorImages()), ...options.images };
+    return decideInjection(pod, { namespace: { name: namespace, labels }, certificate, images, kubernetesVersion: await cluster?.kubernetesVersion() });
   };
 }
 

@@ -1,5 +1,7 @@
 // Injects into one object of a manifest as the webhook would: a Pod itself, the template of a workload after its annotations were carried,
 // the items of a List. Objects of other kinds are not looked at.
+import { auditPod } from '../injection/audit-pod.ts';
+import type { SidecarState } from '../injection/audit-pod.ts';
 import { carryAnnotations, takeOutAnnotations, templateOf, withTemplate } from '../injection/carry-annotations.ts';
 import type { Injection } from '../injection/decide-injection.ts';
 import { injectSidecar } from '../injection/inject-sidecar.ts';
@@ -15,6 +17,8 @@ export type Decide = (pod: Pod, namespace: string) => Promise<Injection>;
 export interface ObjectReport extends Report {
   readonly kind: string;
   readonly name: string;
+  /** What the object has now. */
+  readonly sidecar: SidecarState;
 }
 
 export interface InjectedObject {
@@ -30,7 +34,7 @@ export async function injectObject(object: ManifestObject, decide: Decide, defau
   if (carrier === undefined) return { object, reports: [] };
   const { kind = '', metadata: { name = '', namespace = defaultNamespace } = {} } = object;
   const injection = await decide(carrier.pod, namespace);
-  const report = { ...reportInjection(carrier.pod, namespace, injection), kind, name };
+  const report = { ...reportInjection(carrier.pod, namespace, injection), kind, name, sidecar: auditPod(carrier.pod, injection) };
   return { object: injection.outcome === 'inject' ? carrier.withPod(injectSidecar(carrier.pod, injection.sidecar)) : object, reports: [report] };
 }
 

@@ -34,7 +34,7 @@ export async function prepareDecision({ namespace, offline, images }: InjectArgu
   const cluster = offline === 'offline' ? undefined : () => (reader ??= connect(io));
   const defaultNamespace = namespace ?? (cluster === undefined ? 'default' : (await cluster()).namespace);
   const known = objects.flatMap((object) => (object === undefined ? [] : object.items ?? [object]));
-  const decide: Decide = decideFrom({ objects: known, images: { ...io.images, ...images }, cluster, defaultNamespace });
+  const decide: Decide = decideFrom({ objects: known, images, fallbackImages: io.images, cluster, defaultNamespace });
   return { decide, defaultNamespace, cluster };
 }
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { load } from 'js-yaml';
 import { explain } from '../../src/cli/explain.ts';
 import { UsageError } from '../../src/errors.ts';
-import { aCertificate, aContainer, aPod } from '../injection/builders.ts';
+import { aCertificate, aContainer, aPod, injected } from '../injection/builders.ts';
 import { captureIo } from './inject-io.ts';
 
 const withCertificate = { certificate: () => Promise.resolve(aCertificate()) };
@@ -13,8 +13,8 @@ describe('explain', () => {
     const io = captureIo({ cluster: { ...withCertificate, object: (kind, namespace, name) => Promise.resolve(`${kind}/${namespace}/${name}` === 'Pod/shop/hello' ? aPod() : undefined) } });
     assert.equal(await explain(['hello'], io), 0);
     assert.equal(io.out(), [
-      'NAMESPACE   OBJECT      DECISION   REASON   MESSAGE',
-      'shop        pod/hello   injected            TenantCertificate hello, engine nginx',
+      'NAMESPACE   OBJECT      SIDECAR   DECISION   REASON   MESSAGE',
+      'shop        pod/hello   Missing   inject              TenantCertificate hello, engine nginx',
       '',
     ].join('\n'));
   });
@@ -24,8 +24,8 @@ describe('explain', () => {
     const deployment = { metadata: { name: 'hello', namespace: 'shop' }, spec: { template: pod } };
     const io = captureIo({ cluster: { ...withCertificate, object: (kind) => Promise.resolve(kind === 'Deployment' ? deployment : undefined) } });
     assert.equal(await explain(['deploy/hello'], io), 1);
-    assert.match(io.out(), /shop +deployment\/hello +refused +HostNetwork +the pod uses the network of its node; remove/);
-    assert.match(io.out(), /shop +deployment\/hello +refused +AppPortMissing +no container/);
+    assert.match(io.out(), /shop +deployment\/hello +Missing +refuse +HostNetwork +the pod uses the network of its node; remove/);
+    assert.match(io.out(), /shop +deployment\/hello +Missing +refuse +AppPortMissing +no container/);
   });
 
   for (const output of ['json', 'yaml'] as const) {
@@ -36,6 +36,16 @@ describe('explain', () => {
       assert.deepEqual(reports.map(({ decision, reasons }) => `${decision}: ${reasons.map(({ reason }) => reason).join()}`), ['refused: HostNetwork']);
     });
   }
+
+  it('finds the sidecar of another image than the operator\'s outdated', async () => {
+    const object = () => Promise.resolve(injected(aPod()));
+    const current = captureIo({ cluster: { ...withCertificate, object } });
+    assert.equal(await explain(['hello'], current), 0);
+    assert.match(current.out(), /pod\/hello +Current +inject/);
+    const outdated = captureIo({ cluster: { ...withCertificate, object, operatorImages: () => Promise.resolve({ nginx: 'registry.example/nginx:1.31' }) } });
+    assert.equal(await explain(['hello'], outdated), 0);
+    assert.match(outdated.out(), /pod\/hello +Outdated +inject/);
+  });
 
   const wrong = { 'nothing to explain': [], 'an unknown kind': ['service/hello'], 'an absent pod': ['gone'], 'an unknown output': ['-f', '-', '-o', 'xml'], 'an unknown flag': ['--what'] };
   for (const [sentence, args] of Object.entries(wrong)) {

@@ -22,4 +22,4 @@ export function captureIo({ stdin = '', cluster = {} }: { stdin?: string; cluste
 }
 
 const nothing = () => Promise.resolve(undefined);
-const EMPTY: ClusterReader = { namespace: 'shop', certificate: nothing, namespaceLabels: nothing, object: nothing, kubernetesVersion: nothing };
+const EMPTY: ClusterReader = { namespace: 'shop', certificate: nothing, namespaceLabels: nothing, object: nothing, kubernetesVersion: nothing, operatorImages: () => Promise.resolve({}) };

@@ -59,7 +59,7 @@ export const arbitraryPod: fc.Arbitrary<Pod> = fc.record({
     },
     { requiredKeys: ['containers'] },
   ),
-}) as fc.Arbitrary<Pod>;
+});
 
 /** Pods that can be injected: nothing of the above that must be refused, probes rewritten in half of them. */
 export const injectablePod: fc.Arbitrary<Pod> = fc.tuple(arbitraryPod, fc.boolean()).map(([pod, rewrite]) => withoutObstacles(pod, rewrite));

@@ -42,7 +42,7 @@ function check(file: string, annotations: Record<string, string>): string {
   }
   const injected = injectSidecar(pod, injection.sidecar);
   const patched: unknown = structuredClone(pod);
-  applyPatch(patched, structuredClone(createJsonPatch(pod, injected)) as never);
+  applyPatch(patched, structuredClone(createJsonPatch(pod, injected)));
   assert.deepEqual(patched, injected, file);
   assert.deepEqual(withoutEmpty(uninject(injected)), withoutEmpty(pod), file);
   assert.equal(JSON.stringify(injectSidecar(injected, injection.sidecar)), JSON.stringify(injected), file);
