@@ -11,7 +11,12 @@ export const CONDITION = {
   validityClipped: 'ValidityClipped',
   inUse: 'InUse',
   engineAdvice: 'EngineAdvice',
+  networkPolicyReady: 'NetworkPolicyReady',
+  podsMissed: 'PodsMissed',
 } as const;
+
+/** Conditions of a TenantCertificate that follow from its pods; whoever reconciles the certificate hands them on as they are. */
+export const OBSERVED_CONDITIONS: ReadonlySet<string> = new Set([CONDITION.converged, CONDITION.plaintextReachable, CONDITION.networkPolicyReady]);
 
 /** Why a certificate is (or is about to be) issued; the reason of condition Issuing. */
 export const ISSUE_REASONS = [

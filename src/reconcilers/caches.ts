@@ -12,16 +12,14 @@ import type { Logger } from '../kube/logger.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/resources.ts';
 import { authorityKey } from './authority.ts';
+import { certificateKeyOf, pruneInjectedPod } from './injected-pod.ts';
+import type { InjectedPod } from './injected-pod.ts';
+import type { NetworkPolicy } from './network-policy.ts';
 import { pruneConfigMap } from './owned-config-map.ts';
 import { pruneSecret } from './owned-secret.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { Caches } from './reconciler-context.ts';
 import { trustReferences } from './trust-references.ts';
-
-/** An injected pod: where its sidecar answers, and for whom it was injected. */
-export interface InjectedPod extends KubeObject {
-  readonly status?: { readonly podIP?: string; readonly phase?: string };
-}
 
 export type Informers = ReturnType<typeof createInformers>;
 
@@ -31,11 +29,6 @@ const OURS = `${LABEL.managedBy}=${MANAGED_BY}`;
 function pruneCertificate(certificate: TenantCertificate): TenantCertificate {
   const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...annotations } = certificate.metadata.annotations ?? {};
   return { ...certificate, metadata: { ...certificate.metadata, annotations } };
-}
-
-function prunePod({ apiVersion, kind, metadata, status }: InjectedPod): InjectedPod {
-  const kept = { phase: status?.phase, podIP: status?.podIP };
-  return { apiVersion: apiVersion ?? 'v1', kind: kind ?? 'Pod', metadata: metadata ?? {}, status: JSON.parse(JSON.stringify(kept)) as InjectedPod['status'] & object };
 }
 
 export function createInformers(client: ApiClient, logger: Logger) {
@@ -56,7 +49,14 @@ export function createInformers(client: ApiClient, logger: Logger) {
     secrets: new Informer({ ...common, resource: resources.Secret, labelSelector: OURS, prune: pruneSecret } satisfies InformerOptions<ReturnType<typeof pruneSecret>>),
     configMaps: new Informer({ ...common, resource: resources.ConfigMap, labelSelector: OURS, prune: pruneConfigMap } satisfies InformerOptions<ReturnType<typeof pruneConfigMap>>),
     namespaces: new Informer<Namespace>({ ...common, resource: resources.Namespace, metadataOnly: true }),
-    pods: new Informer<InjectedPod>({ ...common, resource: resources.Pod, labelSelector: LABEL.certificate, prune: prunePod }),
+    networkPolicies: new Informer<NetworkPolicy & KubeObject>({ ...common, resource: resources.NetworkPolicy, labelSelector: OURS }),
+    pods: new Informer<InjectedPod>({
+      ...common,
+      resource: resources.Pod,
+      labelSelector: LABEL.certificate,
+      prune: pruneInjectedPod,
+      indexes: { [INDEX.certificate]: (pod) => [certificateKeyOf(pod) ?? []].flat() },
+    }),
   };
 }
 

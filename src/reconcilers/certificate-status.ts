@@ -1,6 +1,6 @@
 // The status of a TenantCertificate as it follows from what a reconcile found out. Pure; one patch carries all of it.
 import { isDeepStrictEqual } from 'node:util';
-import { CONDITION, setCondition } from '../api/conditions.ts';
+import { CONDITION, OBSERVED_CONDITIONS, setCondition } from '../api/conditions.ts';
 import type { Condition, Refusal } from '../api/conditions.ts';
 import { OWN_ANNOTATION } from '../api/names.ts';
 import type { TenantCertificate, TenantCertificateStatus } from '../api/tenant-certificate.ts';
@@ -86,9 +86,10 @@ function attempts(before: TenantCertificateStatus, { failed, recentIssues, refus
   return { failedIssuanceAttempts: before.failedIssuanceAttempts, ...(before.lastFailureTime === undefined ? {} : { lastFailureTime: before.lastFailureTime }) };
 }
 
-const LATCHED: ReadonlySet<string> = new Set([CONDITION.converged, CONDITION.plaintextReachable]);
+/** Set by the pods' observer and by the audit of pods. */
+const LATCHED: ReadonlySet<string> = new Set([...OBSERVED_CONDITIONS, CONDITION.podsMissed]);
 
-/** Conditions of others (set by the pods' observer) stay; ours are told anew each time. */
+/** Conditions of others stay; ours are told anew each time. */
 function conditions(before: readonly Condition[], { refusal, secret, notices }: Findings, generation: number, now: Date): Condition[] {
   const ready = refusal === undefined
     ? { type: CONDITION.ready, status: 'True' as const, reason: 'Issued', message: `certificate ${secret?.serialNumber ?? ''} is stored in Secret ${secret?.metadata.name ?? ''}` }

@@ -16,6 +16,7 @@ import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
 import { reconcileCertificate } from './certificate-reconciler.ts';
 import { certificateNameOf } from './owned-secret.ts';
+import { createPodObserver, subscribePods } from './pod-loop.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
 import { reconcileSecretAuthority } from './secret-authority.ts';
@@ -33,13 +34,13 @@ export interface LoopsOptions {
   readonly recordEvent: ReconcilerContext['recordEvent'];
 }
 
-type Queues = Record<'certificates' | 'authorities', WorkQueue>;
+type Queues = Record<'certificates' | 'authorities' | 'pods', WorkQueue>;
 
 const DRAIN_MS = 4000;
 
 /** Works until the signal is aborted and what was in flight has ended. */
 export async function runControlLoops(options: LoopsOptions, signal: AbortSignal): Promise<void> {
-  const queues: Queues = { certificates: new WorkQueue(), authorities: new WorkQueue() };
+  const queues: Queues = { certificates: new WorkQueue(), authorities: new WorkQueue(), pods: new WorkQueue() };
   const { client, informers, log } = options;
   const caches = cachesOf(informers);
   const wakeDependents = (key: string) => {
@@ -56,12 +57,14 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
       },
     });
   const context = { ...options, caches, authorities, referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
-  const unsubscribe = subscribe(informers, queues);
+  const podObserver = createPodObserver(options, informers);
+  const unsubscribe = [...subscribe(informers, queues), ...subscribePods(informers, queues.pods)];
   const sweep = setInterval(() => dropUnreferenced(context), SWEEP_MS).unref();
   try {
     await Promise.all([
       startLoop(options, 'certificates', { queue: queues.certificates, reconcile: async (key, cut) => await reconcileCertificate(context, key, cut) }, signal),
       startLoop(options, 'authorities', { queue: queues.authorities, reconcile: async (key) => (await reconcileSecretAuthority(context, key), {}) }, signal),
+      startLoop(options, 'pods', { queue: queues.pods, reconcile: async (key, cut) => await podObserver.observe(key, cut) }, signal),
     ]);
   } finally {
     clearInterval(sweep);

@@ -49,4 +49,6 @@ export const INDEX = {
   secretName: 'secretName',
   /** TenantCertificates by the objects their trust refers to: `Kind/namespace/name`. */
   trust: 'trust',
+  /** Injected pods by namespace/name of their certificate. */
+  certificate: 'certificate',
 } as const;
