@@ -9,6 +9,7 @@ import { EventRecorder } from '../../src/kube/events.ts';
 import { Informer, type InformerOptions } from '../../src/kube/informer.ts';
 import { LeaseStore } from '../../src/kube/lease.ts';
 import type { KubeObject, ObjectMeta } from '../../src/kube/object.ts';
+import { ReferencedObjects } from '../../src/kube/referenced-objects.ts';
 import { resources } from '../../src/kube/resources.ts';
 import { readWatch } from '../../src/kube/watch.ts';
 import { silentLogger } from '../kube/scripted-server.ts';
@@ -151,6 +152,24 @@ describe('the Kubernetes client and a real API server', { skip, timeout: 60_000 
       const open = async (signal: AbortSignal): Promise<AsyncIterable<Buffer>> => await admin.watch(ConfigMap, { namespace, resourceVersion: '1', timeoutSeconds: 5, signal });
       await assert.rejects(readWatch({ open, onEvent: () => undefined, silenceMs: 10_000, signal: stop.signal }), isGone);
     });
+  });
+
+  it('an object that is referred to by name is followed from when it is asked for until it is no longer wanted', async () => {
+    const changed: string[] = [];
+    const references = new ReferencedObjects<Config>({ client: admin, resource: ConfigMap, logger: silentLogger, onChange: (key) => void changed.push(key) });
+    const ref = { namespace, name: 'referenced' };
+    assert.equal(references.get(ref).state, 'unknown');
+    await eventually(() => assert.equal(references.get(ref).state, 'absent'));
+    assert.deepEqual(changed, [`${namespace}/referenced`]);
+    await admin.create(ConfigMap, aConfig('referenced'));
+    await admin.create(ConfigMap, aConfig('not-referenced'));
+    await eventually(() => assert.equal(references.get(ref).state, 'present'));
+    await admin.delete(ConfigMap, ref);
+    await eventually(() => assert.equal(references.get(ref).state, 'absent'));
+    assert.deepEqual(changed, Array.from({ length: 3 }, () => `${namespace}/referenced`));
+    references.retain(new Set());
+    assert.equal(references.size, 0);
+    references.close();
   });
 
   it('a lease is held by one, and handed over when that one stops', async () => {
