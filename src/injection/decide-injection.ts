@@ -8,10 +8,11 @@
 //   present       other        inject=false    not made     skip: NamespaceOptedOut
 //   present       other        other           findings     refuse: all of them
 //   present       other        other           none         inject
-import { ANNOTATION } from '../api/names.ts';
+import { ANNOTATION, SECRET_FILES } from '../api/names.ts';
 import type { Engine, TenantCertificate } from '../api/tenant-certificate.ts';
 import { describeSidecar } from '../proxy-model/sidecar-shape.ts';
 import type { SidecarShape } from '../proxy-model/sidecar-shape.ts';
+import { keyPairOf } from '../proxy-model/tls-parameters.ts';
 import { annotationsOf } from './pod.ts';
 import type { Pod } from './pod.ts';
 import { POD_CHECKS } from './pod-checks.ts';
@@ -59,7 +60,7 @@ export function decideInjection(pod: Pod, context: InjectionContext): Injection 
     ...kubernetesTooOld(context),
     ...certificateUsable(context, settings),
     ...POD_CHECKS.flatMap((check) => check(bare)),
-    ...(shape === undefined ? [] : checkPorts(bare, shape, settings)),
+    ...(shape === undefined ? [] : [...secretNameReserved(shape), ...checkPorts(bare, shape, settings)]),
     ...probes.findings,
   ];
   if (shape === undefined || reasons.length > 0) return { outcome: 'refuse', reasons };
@@ -90,6 +91,12 @@ function certificateUsable({ certificate, namespace }: InjectionContext, setting
     return settings.certificate === undefined ? [] : [finding('CertificateNotFound', `namespace ${namespace.name} has no TenantCertificate ${settings.certificate}`)];
   }
   return certificate.spec.isCA ? [finding('CertificateIsAuthority', `TenantCertificate ${certificate.metadata.name} is an authority (spec.isCA), which no sidecar serves`)] : [];
+}
+
+/** Its files would lie where the certificate's own lie. */
+function secretNameReserved({ keyPairSecrets }: SidecarShape) {
+  const own = new Set<string>(Object.values(SECRET_FILES));
+  return keyPairSecrets.filter((name) => own.has(keyPairOf(name).certificate)).map((name) => finding('SecretNameReserved', `a listener's certificate is in a Secret named ${name}`));
 }
 
 function nameParts({ certificate, secretName, configMapName, keyPairSecrets }: SidecarShape) {

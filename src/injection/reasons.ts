@@ -4,7 +4,7 @@
 export const SKIP_REASONS = ['NotOptedIn', 'OptedOut', 'NamespaceOptedOut'] as const;
 
 export const REFUSAL_REASONS = [
-  'InvalidAnnotation', 'CertificateNotFound', 'CertificateIsAuthority', 'KubernetesTooOld',
+  'InvalidAnnotation', 'CertificateNotFound', 'CertificateIsAuthority', 'SecretNameReserved', 'KubernetesTooOld',
   'HostNetwork', 'HostPort', 'Windows', 'StaticPod',
   'SidecarNameTaken', 'VolumeNameTaken', 'VolumeMountedElsewhere', 'UidInUse', 'ProcessNamespaceShared',
   'PortInUse', 'PortNameTaken', 'AppPortMissing', 'AppPortAmbiguous', 'ProbeNotRewritable',
@@ -28,6 +28,7 @@ const REMEDY: Readonly<Record<InjectionReason, string>> = {
   InvalidAnnotation: 'correct or remove the annotation',
   CertificateNotFound: 'create the TenantCertificate in the namespace of the pod; the pod is tried again by its controller',
   CertificateIsAuthority: 'name a TenantCertificate without spec.isCA',
+  SecretNameReserved: 'give the Secret of spec.proxy.listeners[].tls.certificate another name',
   KubernetesTooOld: 'upgrade to Kubernetes 1.29 or later, which knows native sidecars',
   HostNetwork: 'remove spec.hostNetwork: on the node\'s network the sidecar\'s ports are the node\'s ports',
   HostPort: 'remove hostPort and publish the sidecar\'s port with a Service',

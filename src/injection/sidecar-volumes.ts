@@ -1,5 +1,6 @@
 // Builds the sidecar's two volumes. Everything it loads is one projected volume, because only then are all files swapped together.
 import { CONFIG_FILES, MAX_TRUST_BUNDLES, SECRET_FILES, SIDECAR, trustFileNames } from '../api/names.ts';
+import { keyPairOf } from '../proxy-model/tls-parameters.ts';
 import type { Volume } from './pod.ts';
 import type { Sidecar } from './sidecar.ts';
 
@@ -28,8 +29,13 @@ function sources({ secretName, configMapName, keyPairSecrets }: Sidecar) {
     { secret: { name: secretName, items: items(SECRET_FILES), optional: true } },
     { configMap: { name: configMapName, items: items(REQUIRED) } },
     { configMap: { name: configMapName, items: [...items(ENGINE_FILES), ...trustItems()], optional: true } },
-    ...keyPairSecrets.map((name) => ({ secret: { name, items: items({ 'tls.crt': `certs/${name}.crt`, 'tls.key': `certs/${name}.key` }), optional: true } })),
+    ...keyPairSecrets.map(keyPairSource),
   ];
+}
+
+function keyPairSource(name: string) {
+  const { certificate, key } = keyPairOf(name);
+  return { secret: { name, items: items({ 'tls.crt': certificate, 'tls.key': key }), optional: true } };
 }
 
 function items(files: Readonly<Record<string, string>>) {

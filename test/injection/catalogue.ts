@@ -122,6 +122,9 @@ const refused: Record<string, Case> = {
   'an engine of ten kilobytes': { pod: annotated({ engine: 'n'.repeat(10_240) }) },
   'a certificate name with quotes': { pod: aPod({}, { annotations: { 'tenant-mtls.dev/certificate': 'a"; } http {' } }), context: aContext({ certificate: undefined }) },
   'a listener port without effect': { pod: annotated({ port: '9443' }), context: withProxy({ listeners: [{ name: 'https', port: 8443, tls: {} }] }) },
+  'a listener\'s certificate in a Secret of a reserved name': {
+    pod: aPod(), context: withProxy({ listeners: [{ name: 'https', port: 8443, tls: { certificate: { kind: 'Secret', name: 'tls' } } }] }),
+  },
   'a request above its limit': { pod: annotated({ 'cpu-request': '2', 'cpu-limit': '500m' }) },
   'a resource that is no quantity': { pod: annotated({ 'memory-limit': '128MB' }) },
   'inject: "no"': { pod: annotated({ inject: 'no' }) },
