@@ -1,0 +1,35 @@
+// What a peer may do under one view of its listener, and what a connected one may still do under the next.
+import { authorizePeer, type Peer } from './authorize-peer.ts';
+import type { Access } from './connection.ts';
+import { identityHeaders } from './identity-headers.ts';
+import type { ListenerView } from './listener-view.ts';
+import type { Refusal } from './metrics.ts';
+import { findTenant, reassess } from './trust.ts';
+
+export function grantAccess(peer: Peer, view: ListenerView): Access {
+  const { model, tls, routes } = view;
+  const verdict = authorizePeer(peer, { routes, ...(model.tls === undefined ? {} : { clientAuth: model.tls.clientAuth }) });
+  return { view, verdict, identityHeaders: tls === undefined ? [] : identityHeaders(peer, model.clientCertificateHeader, tls.ownUri) };
+}
+
+export type Renewal = { readonly kind: 'keep'; readonly peer: Peer; readonly access: Access } | { readonly kind: 'cut'; readonly reason: Refusal };
+
+/** An HTTP connection without a route stays: its next request is answered with 503. */
+export function renewAccess(peer: Peer, before: ListenerView, view: ListenerView): Renewal {
+  const judged = judgeAgain(peer, before, view);
+  if (typeof judged === 'string') return { kind: 'cut', reason: judged };
+  const access = grantAccess(judged, view);
+  if (view.model.protocol === 'TCP' && access.verdict.kind === 'deny') return { kind: 'cut', reason: access.verdict.reason };
+  return { kind: 'keep', peer: judged, access };
+}
+
+/** Equal trust needs no second judgement, which also could not see the certificates between leaf and anchor. */
+function judgeAgain(peer: Peer, before: ListenerView, after: ListenerView): Peer | 'revoked' | 'not_trusted' {
+  const trust = after.tls?.trust;
+  if (peer.kind !== 'verified' || trust?.sha256 === before.tls?.trust?.sha256) return peer;
+  if (trust === undefined) return 'not_trusted';
+  const standing = reassess(trust, peer.certificate);
+  if (standing !== 'trusted') return standing;
+  const tenant = findTenant(trust, peer.certificate.x509);
+  return { kind: 'verified', certificate: peer.certificate, ...(tenant === undefined ? {} : { tenant }) };
+}

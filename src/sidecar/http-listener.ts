@@ -1,0 +1,89 @@
+// The HTTP side of a listener: every request is judged on its own (a certificate problem is a 400, not a broken handshake), then forwarded or answered.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { page } from './answer-page.ts';
+import { connectionOf, type Connection } from './connection.ts';
+import { Http1Exchange } from './http1-exchange.ts';
+import { serveExchange, type ExchangeServices } from './serve-exchange.ts';
+import { mayUpgrade, serveUpgrade } from './serve-upgrade.ts';
+
+/** nginx's `large_client_header_buffers 4 8k`. */
+export const MAX_HEADER_BYTES = 32 * 1024;
+const HEADER_TIMEOUT_MS = 15_000;
+
+export class Http1Front {
+  readonly #server: Server;
+  readonly #services: ExchangeServices;
+
+  constructor(services: ExchangeServices, idleTimeoutMs: number) {
+    this.#services = services;
+    this.#server = createServer({
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADER_TIMEOUT_MS,
+      requestTimeout: 0, // a body may take as long as it moves
+      keepAliveTimeout: idleTimeoutMs,
+      insecureHTTPParser: false,
+      optimizeEmptyRequests: true,
+      shouldUpgradeCallback: mayUpgrade,
+      noDelay: true,
+    } as Parameters<typeof createServer>[0] & object);
+    this.#server.maxRequestsPerSocket = 0;
+    this.#server.timeout = 0;
+    this.#server.on('request', (request, response) => this.#serve(request, response, 'none'));
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response, 'continue'));
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on('connect', (request, socket) => this.#refuseConnect(request, socket));
+    this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket));
+    // The server never listens itself; this starts its check for slow headers.
+    this.#server.emit('listening');
+  }
+
+  accept(connection: Connection): void {
+    this.#server.emit('connection', connection.socket);
+  }
+
+  /** Idle connections close now; each other one with its next answer. */
+  drain(): void {
+    this.#server.closeIdleConnections();
+  }
+
+  close(): void {
+    this.#server.close(() => {});
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none'): void {
+    const connection = connectionOf(request.socket);
+    const exchange = new Http1Exchange(connection, request, response, expectation);
+    if (this.#services.isDraining()) exchange.closeAfterwards();
+    serveExchange(exchange, this.#services, () => exchange.closeAfterwards());
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    serveUpgrade({ request, socket: socket as Socket, head }, this.#services);
+  }
+
+  #refuseConnect(request: IncomingMessage, socket: Duplex): void {
+    this.#services.log.event('warn', 'request refused', { reason: 'bad_request', client: connectionOf(request.socket).remoteAddress, method: 'CONNECT' });
+    endWith(socket, 405);
+  }
+
+  #onClientError(error: Error & { code?: string }, socket: Duplex): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const connection = connectionOf(socket as Socket);
+    const listener = connection.access.view.model.name;
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+    this.#services.metrics.countResponse(status);
+    this.#services.metrics.count('connectionsRefused', 'bad_request');
+    this.#services.log.event('warn', 'request refused', { listener, reason: 'bad_request', client: connection.remoteAddress, code: error.code, status });
+    endWith(socket, status);
+  }
+}
+
+function endWith(socket: Duplex, status: number): void {
+  const body = page(status);
+  socket.end(`HTTP/1.1 ${status} Refused\r\nContent-Type: text/html\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+}

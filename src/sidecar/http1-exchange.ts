@@ -1,0 +1,108 @@
+// An Exchange over HTTP/1.0 or 1.1.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Readable, Writable } from 'node:stream';
+import type { Connection } from './connection.ts';
+import type { Exchange } from './exchange.ts';
+import { pairs } from './request-headers.ts';
+
+export class Http1Exchange implements Exchange {
+  readonly connection: Connection;
+  readonly expectsContinue: boolean;
+  readonly traffic = { bytesIn: 0, bytesOut: 0 };
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #whenGone: (() => void)[] = [];
+  #whenOver: () => void = () => {};
+
+  constructor(connection: Connection, request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none') {
+    this.connection = connection;
+    this.#request = request;
+    this.#response = response;
+    this.expectsContinue = expectation === 'continue';
+    response.once('close', () => this.end());
+  }
+
+  get method(): string {
+    return this.#request.method ?? 'GET';
+  }
+
+  get target(): string {
+    return this.#request.url ?? '/';
+  }
+
+  get httpVersion(): string {
+    return this.#request.httpVersion;
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#request.rawHeaders;
+  }
+
+  /** A request without length and coding has been completed by the parser already (`optimizeEmptyRequests`). */
+  get body(): Readable | undefined {
+    return this.#request.readableEnded || (this.#request.complete && this.#request.readableLength === 0) ? undefined : this.#request;
+  }
+
+  get rawTrailers(): readonly string[] {
+    return this.#request.rawTrailers;
+  }
+
+  get hasAnswered(): boolean {
+    return this.#response.headersSent;
+  }
+
+  get isGone(): boolean {
+    return this.#response.closed || this.#request.socket.destroyed;
+  }
+
+  sendContinue(): void {
+    this.#response.writeContinue();
+  }
+
+  sendInformation(status: number, headers: readonly string[]): void {
+    // Node has no public way to send any 1xx but these; others are advice that may be lost.
+    if (status !== 103 || this.#request.httpVersion === '1.0') return;
+    const links = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === 'link');
+    if (links.length > 0) this.#response.writeEarlyHints({ link: [...links] });
+  }
+
+  answer(status: number, message: string, headers: readonly string[]): Writable {
+    this.#response.writeHead(status, message, headers as string[]);
+    return this.#response;
+  }
+
+  answerWith(status: number, headers: readonly string[], body: string): void {
+    this.#response.writeHead(status, [...headers, 'Content-Length', String(Buffer.byteLength(body))]);
+    this.#response.end(body);
+  }
+
+  finish(rawTrailers: readonly string[]): void {
+    if (rawTrailers.length > 0) this.#response.addTrailers(pairs(rawTrailers));
+    this.#response.end();
+  }
+
+  abort(): void {
+    this.#request.socket.destroy();
+  }
+
+  onGone(action: () => void): void {
+    this.#whenGone.push(action);
+  }
+
+  onOver(action: () => void): void {
+    this.#whenOver = action;
+  }
+
+  /** The connection closes after this answer. */
+  closeAfterwards(): void {
+    this.#response.shouldKeepAlive = false;
+  }
+
+  /** The answer is complete, or the client is gone. */
+  protected end(): void {
+    if (!this.#response.writableFinished) for (const action of this.#whenGone) action();
+    const whenOver = this.#whenOver;
+    this.#whenOver = () => {};
+    whenOver();
+  }
+}

@@ -1,0 +1,134 @@
+// An Exchange over one HTTP/2 stream.
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Readable, Writable } from 'node:stream';
+import type { Connection } from './connection.ts';
+import type { Exchange } from './exchange.ts';
+
+export type RawStreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]) => void;
+
+/** Fields that HTTP/2 forbids (RFC 9113, 8.2.2). */
+const FORBIDDEN = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings', 'te']);
+
+export class Http2Exchange implements Exchange {
+  readonly connection: Connection;
+  readonly method: string;
+  readonly target: string;
+  readonly httpVersion = '2.0';
+  readonly rawHeaders: readonly string[];
+  readonly expectsContinue: boolean;
+  readonly traffic = { bytesIn: 0, bytesOut: 0 };
+  readonly #stream: ServerHttp2Stream;
+  readonly #hasBody: boolean;
+  #rawTrailers: readonly string[] = [];
+  #answerTrailers: readonly string[] = [];
+  #isFinished = false;
+  #whenGone: (() => void)[] = [];
+  #whenOver: () => void = () => {};
+
+  constructor(connection: Connection, stream: ServerHttp2Stream, raw: readonly string[]) {
+    this.connection = connection;
+    this.#stream = stream;
+    this.#hasBody = !stream.endAfterHeaders;
+    const { pseudo, fields } = splitPseudoFields(raw);
+    this.method = pseudo.get(':method') ?? 'GET';
+    this.target = pseudo.get(':path') ?? '';
+    const authority = pseudo.get(':authority');
+    const hasHost = fields.some((name, index) => index % 2 === 0 && name === 'host');
+    this.rawHeaders = authority === undefined || hasHost ? fields : ['Host', authority, ...fields];
+    this.expectsContinue = fields.some((name, index) => index % 2 === 0 && name === 'expect' && fields[index + 1]?.toLowerCase() === '100-continue');
+    stream.on('trailers', ((_headers: unknown, _flags: number, rawTrailers: string[]) => {
+      this.#rawTrailers = rawTrailers;
+    }) as (headers: IncomingHttpHeaders, flags: number) => void);
+    stream.on('error', () => {});
+    stream.once('close', () => this.#end());
+  }
+
+  get body(): Readable | undefined {
+    return this.#hasBody ? this.#stream : undefined;
+  }
+
+  get rawTrailers(): readonly string[] {
+    return this.#rawTrailers;
+  }
+
+  get hasAnswered(): boolean {
+    return this.#stream.headersSent;
+  }
+
+  get isGone(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  sendContinue(): void {
+    if (!this.isGone) this.#stream.additionalHeaders({ ':status': 100 });
+  }
+
+  sendInformation(status: number, headers: readonly string[]): void {
+    if (!this.isGone && status !== 101) this.#stream.additionalHeaders({ ':status': status, ...toHeaders(headers) });
+  }
+
+  answer(status: number, _message: string, headers: readonly string[]): Writable {
+    if (this.isGone) return this.#stream;
+    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(toHeaders(this.#answerTrailers)));
+    this.#stream.respond({ ':status': status, ...toHeaders(headers) }, { waitForTrailers: true });
+    return this.#stream;
+  }
+
+  answerWith(status: number, headers: readonly string[], body: string): void {
+    if (this.isGone) return;
+    this.#stream.respond({ ':status': status, ...toHeaders(headers), 'content-length': Buffer.byteLength(body) });
+    this.#isFinished = true;
+    this.#stream.end(this.method === 'HEAD' ? undefined : body);
+    this.#stream.resume();
+  }
+
+  finish(rawTrailers: readonly string[]): void {
+    this.#answerTrailers = rawTrailers;
+    this.#isFinished = true;
+    this.#stream.end();
+    this.#stream.resume();
+  }
+
+  abort(): void {
+    this.#stream.close(2); // INTERNAL_ERROR
+  }
+
+  onGone(action: () => void): void {
+    this.#whenGone.push(action);
+  }
+
+  onOver(action: () => void): void {
+    this.#whenOver = action;
+  }
+
+  #end(): void {
+    if (!this.#isFinished || this.#stream.rstCode !== 0) for (const action of this.#whenGone) action();
+    const whenOver = this.#whenOver;
+    this.#whenOver = () => {};
+    whenOver();
+  }
+}
+
+function splitPseudoFields(raw: readonly string[]): { pseudo: Map<string, string>; fields: string[] } {
+  const pseudo = new Map<string, string>();
+  const fields: string[] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const [name, value] = [raw[index] ?? '', raw[index + 1] ?? ''];
+    if (name.startsWith(':')) pseudo.set(name, value);
+    else fields.push(name, value);
+  }
+  return { pseudo, fields };
+}
+
+/** Names and values in turn -> the form node:http2 sends: lower case, repeated fields as lists. */
+export function toHeaders(flat: readonly string[]): OutgoingHttpHeaders {
+  const headers: Record<string, string | string[]> = {};
+  for (let index = 0; index < flat.length; index += 2) {
+    const name = (flat[index] ?? '').toLowerCase();
+    if (FORBIDDEN.has(name)) continue;
+    const value = flat[index + 1] ?? '';
+    const known = headers[name];
+    headers[name] = known === undefined ? value : [known, value].flat();
+  }
+  return headers;
+}

@@ -1,0 +1,43 @@
+// The HTTP/2 side of a listener: each stream is judged on its own, like a request of HTTP/1.1.
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import type { Connection } from './connection.ts';
+import { Http2Exchange, type RawStreamListener } from './http2-exchange.ts';
+import { MAX_HEADER_BYTES } from './http-listener.ts';
+import { serveExchange, type ExchangeServices } from './serve-exchange.ts';
+
+/** As nginx's http2_max_concurrent_streams. */
+const MAX_STREAMS = 128;
+const WINDOW_BYTES = 1 << 18;
+
+export class Http2Front {
+  readonly #services: ExchangeServices;
+  readonly #sessions = new Set<ServerHttp2Session>();
+
+  constructor(services: ExchangeServices) {
+    this.#services = services;
+  }
+
+  accept(connection: Connection): void {
+    const session = performServerHandshake(connection.socket, {
+      maxSendHeaderBlockLength: 64 * 1024,
+      settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false },
+    });
+    this.#sessions.add(session);
+    const onStream: RawStreamListener = (stream, _headers, _flags, rawHeaders) => {
+      const exchange = new Http2Exchange(connection, stream, rawHeaders);
+      serveExchange(exchange, this.#services, () => session.close());
+    };
+    session.on('stream', onStream as Parameters<ServerHttp2Session['on']>[1]);
+    session.on('error', () => session.destroy());
+    session.on('close', () => this.#sessions.delete(session));
+    session.setTimeout(connection.access.view.idleTimeoutMs, () => {
+      if (connection.activeRequests === 0) session.close();
+    });
+    if (this.#services.isDraining()) session.close();
+  }
+
+  /** GOAWAY; streams under way finish. */
+  drain(): void {
+    for (const session of this.#sessions) session.close();
+  }
+}

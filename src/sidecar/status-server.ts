@@ -1,0 +1,54 @@
+// Port 15643: /healthz, /status, /metrics, and the pod's own probes at /probe/<index> where the injection asked for it.
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { SidecarStatus } from '../api/manifest.ts';
+
+export interface StatusSource {
+  /** undefined: nothing has been loaded yet; then `reason` says why. */
+  readonly status: () => SidecarStatus | undefined;
+  readonly reason: () => string;
+  readonly metrics: () => string;
+  /** Answers /probe/<index>; absent: there are no probes. */
+  readonly probe?: (index: number, request: IncomingMessage, response: ServerResponse) => void;
+}
+
+interface StatusAddress {
+  readonly port: number;
+  readonly host?: string;
+}
+
+export async function startStatusServer(source: StatusSource, { port, host }: StatusAddress): Promise<Server> {
+  const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => answer(source, request, response));
+  server.maxConnections = 64;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`the status server cannot listen on port ${port}: ${error.code ?? 'failed'}`, { cause: error })));
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
+  });
+  return server;
+}
+
+function answer(source: StatusSource, request: IncomingMessage, response: ServerResponse): void {
+  const path = request.url?.split('?', 1)[0] ?? '/';
+  const probe = /^\/probe\/(\d{1,3})$/.exec(path);
+  if (probe !== null && source.probe !== undefined) source.probe(Number(probe[1]), request, response);
+  else if (path === '/healthz') healthz(source, response);
+  else if (path === '/status') status(source, response);
+  else if (path === '/metrics') send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', source.metrics());
+  else send(response, 404, 'text/plain', 'not found\n');
+}
+
+/** A set that could not be loaded is no reason to restart or to stop the traffic: the one before is still served. */
+function healthz({ status, reason }: StatusSource, response: ServerResponse): void {
+  if (status() === undefined) send(response, 503, 'text/plain', `${reason()}\n`);
+  else send(response, 200, 'text/plain', 'ok\n');
+}
+
+function status({ status, reason }: StatusSource, response: ServerResponse): void {
+  const body = status();
+  if (body === undefined) send(response, 503, 'application/json', `${JSON.stringify({ engine: 'node', state: 'pending', message: reason() })}\n`);
+  else send(response, 200, 'application/json', `${JSON.stringify(body)}\n`);
+}
+
+function send(response: ServerResponse, code: number, contentType: string, body: string): void {
+  response.writeHead(code, { 'content-type': contentType, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}

@@ -1,0 +1,63 @@
+// One trust policy, loaded: the anchors, whose they are, and their CRLs. Answers which authority a client was verified by.
+// Rule: a tenant is named only when every path that could have verified the client ends in that tenant's anchors.
+import type { X509Certificate } from 'node:crypto';
+import type { Authority } from '../proxy-model/model.ts';
+import type { PeerCertificate } from './peer-certificate.ts';
+import type { RevocationList } from './revocation-list.ts';
+
+export interface Anchor {
+  readonly x509: X509Certificate;
+  readonly authority: Authority;
+  /** DER of its subject, as hex. */
+  readonly subjectHex: string;
+}
+
+export interface Trust {
+  /** SHA-256 of anchors and CRLs: equal trust needs no second judgement of a connection. */
+  readonly sha256: string;
+  readonly anchors: readonly Anchor[];
+  /** Absent: no revocation checking. */
+  readonly crls?: readonly RevocationList[];
+}
+
+const MAX_SENT_CERTIFICATES = 8;
+
+/**
+ * The tenant that verified a client which OpenSSL has accepted; undefined where the anchors have none or more than one could have done it.
+ * OpenSSL prefers anchors to certificates sent by the client, so a leaf signed by an anchor itself was verified by it. Else each path of signatures through the
+ * certificates sent counts, whether or not OpenSSL would take it; if none is seen (Node 24.21 hides them, nodejs/node#65579) every anchor counts.
+ */
+export function findTenant(trust: Trust, leaf: X509Certificate): string | undefined {
+  const direct = issuersAmong(trust.anchors, leaf);
+  const possible = direct.length > 0 ? direct : anchorsBehind(trust.anchors, leaf, sentCertificates(leaf));
+  const tenants = new Set((possible.length > 0 ? possible : trust.anchors).map(({ authority }) => authority.tenant));
+  return tenants.size === 1 ? [...tenants][0] : undefined;
+}
+
+export type Standing = 'trusted' | 'revoked' | 'not_trusted';
+
+/** Whether a connected client, verified under an earlier trust, still stands. A client with intermediates cannot be checked again, so it has to connect again. */
+export function reassess(trust: Trust, { x509, serialNumber, issuerNameHex }: PeerCertificate): Standing {
+  if (issuersAmong(trust.anchors, x509).length === 0) return 'not_trusted';
+  const isRevoked = trust.crls?.some((crl) => crl.issuerNameHex === issuerNameHex && crl.revokedSerials.has(serialNumber)) ?? false;
+  return isRevoked ? 'revoked' : 'trusted';
+}
+
+function issuersAmong(anchors: readonly Anchor[], certificate: X509Certificate): Anchor[] {
+  return anchors.filter(({ x509 }) => hasIssued(x509, certificate));
+}
+
+function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+function anchorsBehind(anchors: readonly Anchor[], certificate: X509Certificate, sent: readonly X509Certificate[]): Anchor[] {
+  return sent.filter((candidate) => hasIssued(candidate, certificate)).flatMap((issuer) =>
+    issuersAmong(anchors, issuer).concat(anchorsBehind(anchors, issuer, sent.filter((other) => other !== issuer))));
+}
+
+function sentCertificates(leaf: X509Certificate): X509Certificate[] {
+  const sent: X509Certificate[] = [];
+  for (let next = leaf.issuerCertificate; next !== undefined && sent.length < MAX_SENT_CERTIFICATES; next = next.issuerCertificate) sent.push(next);
+  return sent;
+}
