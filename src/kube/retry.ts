@@ -1,8 +1,8 @@
 import { ApiError } from './api-error.ts';
 
 /**
- * Whether a failed request may be sent again, and when. Only what is harmless to do twice is repeated after the
- * server may have acted on it; 429 says that it has not, so everything may be repeated after that.
+ * Whether a failed request may be sent again, and when. What the server may have acted on is repeated only if
+ * twice is like once; a refused connection and a 429 say that it has not, so everything may be repeated after those.
  */
 export type Attempt = {
   readonly error: unknown;
@@ -24,21 +24,13 @@ export function retryDelayMs(attempt: Attempt, random: () => number): number | u
 }
 
 function isRepeatable({ error, idempotent }: Attempt): boolean {
-  if (!(error instanceof ApiError)) return idempotent && isConnectionLoss(error);
+  if (!(error instanceof ApiError)) {
+    const code = (error as { readonly code?: unknown } | null)?.code;
+    return NEVER_SENT.has(code) || (idempotent && CONNECTION_LOSS.has(code));
+  }
   if (error.code === 429) return true;
   return idempotent && error.code >= 500 && error.retryAfterMs !== undefined;
 }
 
-const CONNECTION_LOSS = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-]);
-
-function isConnectionLoss(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && CONNECTION_LOSS.has(code);
-}
+const NEVER_SENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'UND_ERR_CONNECT_TIMEOUT']);
+const CONNECTION_LOSS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_HEADERS_TIMEOUT']);

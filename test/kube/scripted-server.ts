@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -31,13 +31,12 @@ export type ScriptedServer = {
 export async function play(...script: Answer[]): Promise<ScriptedServer> {
   const requests: Request[] = [];
   let connections = 0;
-  const listener: RequestListener = async (incoming, response) => {
+  const answer = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const request = await read(incoming);
     requests.push(request);
-    const answer = script[Math.min(requests.length, script.length) - 1];
-    await answer?.(response, request);
+    await script[Math.min(requests.length, script.length) - 1]?.(response, request);
   };
-  const server = createServer(listener);
+  const server = createServer((incoming, response) => void answer(incoming, response));
   server.on('connection', () => (connections += 1));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
