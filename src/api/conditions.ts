@@ -29,7 +29,7 @@ export const REFUSE_REASONS = [
   'IssuerNotFound', 'IssuerMalformed', 'IssuerKeyMismatch', 'IssuerKeyEncrypted', 'IssuerExpired', 'IssuerNotYetValid', 'IssuerNotCA', 'IssuerForbidsCA', 'IssuerBeingReplaced',
   'SecretNotOwned', 'SecretNameTaken', 'ConfigMapNotOwned', 'InvalidSpec', 'NotImplemented', 'NotSupportedByEngine',
   'TenantNotFound', 'TenantNotReady', 'NamespaceNotAllowed', 'PolicyViolation', 'NameCollision',
-  'TrustSourceMissing', 'TrustSourceMalformed', 'TrustSourceMixedCRLs', 'TooManyTrustBundles', 'ProxyInvalid',
+  'TrustSourceMissing', 'TrustSourceMalformed', 'TrustSourceMixedCRLs', 'TooManyTrustBundles', 'ProxyInvalid', 'ServerCertificateMissing', 'ServerCertificateMalformed',
   'Revoked', 'IssuanceSuspended', 'BudgetExceeded', 'VerificationFailed', 'WriteFailed', 'CRLTooLarge', 'CRLExpired',
 ] as const;
 

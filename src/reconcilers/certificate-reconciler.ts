@@ -1,5 +1,6 @@
 // TenantCertificate -> Secret, ConfigMap, status: read (caches) -> decide (planIssuance) -> act (at most one write each).
 // One rule: what was written is told to the caches before anything else happens, so that no run acts on a world without it.
+import { CONDITION } from '../api/conditions.ts';
 import type { RefuseReason, Refusal } from '../api/conditions.ts';
 import { OWN_ANNOTATION } from '../api/names.ts';
 import type { Secret } from '../api/object-meta.ts';
@@ -22,7 +23,9 @@ import type { OwnedSecret } from './owned-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
 import { repairSecret } from './repair-secret.ts';
 import { reportIssued, reportStatus } from './report-certificate.ts';
-import { writeSidecarConfig } from './sidecar-config.ts';
+import { buildSidecarConfig } from './sidecar-config.ts';
+import { TrustPending } from './trust-material.ts';
+import { writeConfigMap } from './write-config-map.ts';
 
 /** Nothing can be said yet: whoever is waited for will wake us. */
 const WAITING = 'waiting';
@@ -94,8 +97,23 @@ async function issue(run: CertificateRun, { plan, found, authority }: Step<'issu
 
 async function configure(run: CertificateRun, findings: Findings, authority: Authority | undefined): Promise<Outcome> {
   if (run.desired.request.isCA || findings.secret === undefined) return findings;
-  const refusal = await writeSidecarConfig(run, findings.secret, authority);
-  return refusal === undefined ? findings : { ...findings, refusal };
+  const config = whenRead(() => buildSidecarConfig(run, findings.secret as OwnedSecret, authority));
+  // Whoever is waited for wakes us; what was issued meanwhile is reported now.
+  if (config === undefined) return findings.recentIssues === undefined ? WAITING : findings;
+  if (config.kind === 'refused') return { ...findings, refusal: config.refusal };
+  const refusal = await writeConfigMap(run, config.configMap);
+  if (refusal !== undefined) return { ...findings, refusal };
+  return config.advice === undefined ? findings : { ...findings, notices: [...findings.notices, { type: CONDITION.engineAdvice, status: 'True', reason: 'LongConnections', message: config.advice }] };
+}
+
+/** Undefined while something it depends on has not been read yet. */
+function whenRead<T>(build: () => T): T | undefined {
+  try {
+    return build();
+  } catch (error) {
+    if (error instanceof TrustPending) return undefined;
+    throw error;
+  }
 }
 
 function wasIssued({ certificate: { status } }: CertificateRun): boolean {

@@ -10,6 +10,7 @@ import { applyOwned, findOwned } from './owned-writes.ts';
 import { pruneSecret } from './owned-secret.ts';
 import type { OwnedSecret } from './owned-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
+import { hasMetadata } from './write-config-map.ts';
 import { sha256Hex } from '../pki/inspect-certificate.ts';
 
 interface Repair extends SecretOwner {
@@ -44,17 +45,10 @@ function keptAnnotations({ metadata: { annotations = {} } }: OwnedSecret): Recor
 }
 
 function isAsWanted(secret: OwnedSecret, wanted: Secret['metadata'], anchors: string | undefined): boolean {
-  const { labels, annotations, ownerReferences } = secret.metadata;
-  const wantedOwners = wanted.ownerReferences ?? [];
+  const isOwned = (wanted.ownerReferences ?? []).length > 0;
   return (
-    contains(labels, wanted.labels) &&
-    contains(annotations, wanted.annotations) &&
-    wantedOwners.every(({ uid }) => ownerReferences?.some((owner) => owner.uid === uid)) &&
-    (wantedOwners.length > 0 || !(ownerReferences ?? []).some(({ kind }) => kind === 'TenantCertificate')) &&
+    hasMetadata(secret.metadata, wanted) &&
+    (isOwned || !(secret.metadata.ownerReferences ?? []).some(({ kind }) => kind === 'TenantCertificate')) &&
     secret.files['caCerts/ca.crt'] === (anchors === undefined ? secret.files['certs/tls.crt'] : sha256Hex(Buffer.from(anchors)))
   );
-}
-
-function contains(record: Readonly<Record<string, string>> = {}, part: Readonly<Record<string, string>> = {}): boolean {
-  return Object.entries(part).every(([key, value]) => record[key] === value);
 }
