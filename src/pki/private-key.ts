@@ -126,8 +126,7 @@ function decodeKey(pem: string): KeyObject {
 }
 
 function findKey(pem: string): { type: 'pkcs8' | 'pkcs1' | 'sec1'; der: Buffer } {
-  const blocks = parseKeyBlocks(pem).filter((block) => block.label !== 'EC PARAMETERS');
-  const keys = blocks.filter((block) => block.label.endsWith('PRIVATE KEY'));
+  const keys = parseKeyBlocks(pem).filter((block) => block.label.endsWith('PRIVATE KEY'));
   const [key] = keys;
   if (key === undefined) throw new PrivateKeyError('KeyMalformed', 'there is no PEM block with a private key');
   if (keys.length > 1) throw new PrivateKeyError('KeyMalformed', 'there is more than one private key');
