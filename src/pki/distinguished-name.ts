@@ -120,9 +120,7 @@ function formatAttribute({ type, value }: NameAttribute): string {
 /** RFC 4514, 2.4; control characters as \XX, other characters as they are. */
 function escapeValue(value: string): string {
   return value
-    .replaceAll(/["+,;<>\\]/g, String.raw`\$&`)
-    .replace(/^[ #]/, String.raw`\$&`)
-    .replace(/(?<=.) $/, String.raw`\ `)
+    .replaceAll(/["+,;<>\\]|^[ #]| $/g, String.raw`\$&`)
     // oxlint-disable-next-line no-control-regex -- control characters are what is escaped here
     .replaceAll(/[\u0000-\u001f\u007f]/g, (character) => `\\${hexByte(character)}`);
 }

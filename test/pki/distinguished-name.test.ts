@@ -55,7 +55,7 @@ describe('encodeSubject', () => {
   });
 });
 
-const hostile = ['x,CN=alice', 'a+CN=b', '#not hex', ' leading', 'trailing ', 'quote"back\\slash', '<angle>;', '=', 'a/CN=alice', 'Ärzte', '日本', '😀', 'аlice'];
+const hostile = ['x,CN=alice', 'a+CN=b', '#not hex', ' leading', 'trailing ', ' ', '  ', String.raw`\ `, 'quote"back\\slash', '<angle>;', '=', 'a/CN=alice', 'Ärzte', '日本', '😀', 'аlice'];
 
 describe('formatDistinguishedName', () => {
   it('prints exactly what OpenSSL and nginx print, whatever the common name contains', async () => {
