@@ -209,6 +209,25 @@ describe('the nginx sidecar', { skip, concurrency: 2 }, () => {
     assert.equal((await sidecar.ask('/probes/app/preStop'))?.status, 404);
   });
 
+  it('ends at once on a second TERM', async () => {
+    await using sidecar = await started();
+    await sidecar.reaches(({ state }) => state === 'current');
+    const slow = sidecar.get('/slow', as(alice)).catch(() => 'cut');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    sidecar.signal('SIGTERM');
+    await eventually(() => (sidecar.log.includes('stopping') ? true : undefined), 'a line about stopping');
+    sidecar.signal('SIGTERM');
+    assert.equal(await slow, 'cut');
+    assert.equal(await sidecar.ended(), 0);
+  });
+
+  it('ends with 1 when nginx has died, so that the container is restarted', async () => {
+    await using sidecar = await started();
+    await sidecar.reaches(({ state }) => state === 'current');
+    process.kill(sidecar.nginxPid, 'SIGKILL');
+    assert.equal(await sidecar.ended(), 1);
+  });
+
   it('refuses a port that is no port, before anything of it reaches a directive', async () => {
     await using sidecar = await started(good, { TENANT_MTLS_APP_PORT: '80; }' });
     assert.equal(await sidecar.ended(), 1);

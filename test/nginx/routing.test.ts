@@ -187,7 +187,8 @@ describe('routes of the nginx sidecar', { skip: 'missing' in root ? root.missing
 
   it('carries TCP with half-close, and closes on a client that no route names', async () => {
     const talk = async (who: KeyPair | undefined) => {
-      const socket = connectTls({ host: '127.0.0.1', port: ports.tcp, rejectUnauthorized: false, allowHalfOpen: true, ...(who === undefined ? {} : as(who)) });
+      const options = { host: '127.0.0.1', port: ports.tcp, rejectUnauthorized: false, allowHalfOpen: true, ...(who === undefined ? {} : as(who)) };
+      const socket = connectTls(options);
       socket.on('error', () => undefined);
       let received = '';
       socket.on('data', (chunk: Buffer) => (received += chunk.toString()));

@@ -77,6 +77,11 @@ export class NginxSidecar {
     return readFileSync(join(this.#base, 'log'), 'utf8');
   }
 
+  /** Of the master process. */
+  get nginxPid(): number {
+    return Number(readFileSync(join(this.#base, 'run/nginx.pid'), 'utf8'));
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
   }
