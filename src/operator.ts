@@ -9,12 +9,15 @@ import { PendingOwners } from './admission/pending-owners.ts';
 import { runWebhook } from './admission/run-webhook.ts';
 import type { Webhook } from './admission/run-webhook.ts';
 import type { Config } from './config.ts';
+import { systemClock } from './controller/clock.ts';
 import { LeaderElection } from './controller/leader-election.ts';
 import { describeError } from './errors.ts';
 import { ApiClient } from './kube/api-client.ts';
 import type { EventNote } from './kube/event-series.ts';
+import type { KubeObject } from './kube/object.ts';
 import { EventRecorder } from './kube/events.ts';
 import { LeaseStore } from './kube/lease.ts';
+import { keepAuditing } from './reconcilers/audit-pods.ts';
 import { createInformers } from './reconcilers/caches.ts';
 import type { Informers } from './reconcilers/caches.ts';
 import { runControlLoops } from './reconcilers/control-loops.ts';
@@ -112,14 +115,25 @@ async function lead(parts: Parts, signal: AbortSignal): Promise<void> {
   const { config, client, informers, log, metrics, events } = parts;
   await whenSynced(informers, signal);
   nudgeWhenCreated(parts);
+  const recordEvent = (object: KubeObject, note: EventNote) => events.record(object, note);
+  const { certificates, namespaces, pods } = informers;
   const work = async (leading: AbortSignal) => {
-    await runControlLoops(
-      {
-        client, informers, log, metrics, workers: config.workers, namespace: config.namespace,
-        random: Math.random, now: () => new Date(), serial: () => randomBytes(16), recordEvent: (object, note) => events.record(object, note),
-      },
-      leading,
-    );
+    await Promise.all([
+      runControlLoops(
+        {
+          client, informers, log, metrics, workers: config.workers, namespace: config.namespace, recordEvent,
+          random: Math.random, now: () => new Date(), serial: () => randomBytes(16),
+        },
+        leading,
+      ),
+      keepAuditing(
+        {
+          client, log, metrics, recordEvent, images: config.images, namespace: config.namespace, clock: systemClock, random: Math.random,
+          caches: { certificates: certificates.cache, namespaces: namespaces.cache, pods: pods.cache },
+        },
+        leading,
+      ),
+    ]);
   };
   if (config.leaderElection) return await elect(parts, signal, work);
   parts.leadership.isLeader = true;

@@ -31,7 +31,7 @@ export function createMetrics() {
   for (const loop of LOOPS) for (const outcome of OUTCOMES) reconciles.inc({ loop, outcome }, 0);
 
   return {
-    registry,
+    registry, missed: missedGauge(registry),
     issued: (reason: string) => issued.inc({ reason }),
     refused: (reason: RefuseReason) => refused.inc({ reason }),
     reconciled: (loop: Loop, outcome: string, durationMs: number) => {
@@ -49,4 +49,15 @@ export function createMetrics() {
     requestRejected: (status: number) => rejected.inc({ status: String(status) }),
     selfTested: (passed: boolean) => selfTest.set(passed ? 1 : 0),
   };
+}
+
+/** Zero from the first audit on. */
+function missedGauge(registry: Registry) {
+  const gauge = new Gauge({
+    name: 'tenant_mtls_missed_workloads',
+    help: 'Pods and workloads that ask for a sidecar and have none, or not the one of today, by kind and reason.',
+    labelNames: ['kind', 'reason'],
+    registers: [registry],
+  });
+  return (kind: string, reason: string, count: number) => gauge.set({ kind, reason }, count);
 }
