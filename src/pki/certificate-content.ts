@@ -18,7 +18,8 @@ import { readNameConstraints } from './name-constraints.ts';
 import type { NameConstraints } from './name-constraints.ts';
 import type { AlternativeNames } from './subject-alternative-names.ts';
 
-export interface CertificateContent {
+/** What can be read of any certificate, however exotic its extensions. Names and key as DER. */
+export interface CertificateSkeleton {
   readonly subject: Buffer;
   readonly issuer: Buffer;
   readonly publicKey: Buffer;
@@ -26,6 +27,9 @@ export interface CertificateContent {
   readonly notAfter: Date;
   /** Raw values of the extensions by OID, for those in `OID`. */
   readonly extensions: ReadonlyMap<string, ArrayBuffer>;
+}
+
+export interface CertificateContent extends CertificateSkeleton {
   readonly isCA: boolean;
   readonly pathLen?: number;
   /** Absent when the certificate has no KeyUsage, which allows everything. */
@@ -38,24 +42,32 @@ export interface CertificateContent {
   readonly hasOtherNames: boolean;
 }
 
-/** Reads DER; throws when a part of it cannot be decoded. */
+/** Reads DER; throws when an extension cannot be decoded. For certificates we issue or issue from. */
 export function readCertificateContent(der: Buffer): CertificateContent {
+  const skeleton = readCertificateSkeleton(der);
+  const { extensions } = skeleton;
+  return {
+    ...skeleton,
+    ...readBasicConstraints(extensions),
+    ...readUsages(extensions),
+    ...readIdentifiers(extensions),
+    ...readNames(extensions),
+  };
+}
+
+/** Reads DER; throws DerError. */
+export function readCertificateSkeleton(der: Buffer): CertificateSkeleton {
   const [tbs] = readElements(readOnlyElement(der, TAG.sequence).content);
   const fields = tbs ? readElements(tbs.content) : [];
   // Certificates of version 1 do not say so.
   const [, , issuer, validity, subject, publicKey, ...rest] = fields[0]?.tag === TAG.context0 ? fields.slice(1) : fields;
   if (!issuer || !validity || !subject || !publicKey) throw new DerError('not an X.509 certificate');
-  const extensions = readExtensions(rest.find(({ tag }) => tag === TAG.context3));
   return {
     subject: subject.raw,
     issuer: issuer.raw,
     publicKey: publicKey.raw,
     ...readValidity(validity),
-    extensions,
-    ...readBasicConstraints(extensions),
-    ...readUsages(extensions),
-    ...readIdentifiers(extensions),
-    ...readNames(extensions),
+    extensions: readExtensions(rest.find(({ tag }) => tag === TAG.context3)),
   };
 }
 

@@ -2,7 +2,7 @@
 // (0.03 ms); what needs real decoding is read on first use.
 import { createHash, X509Certificate } from 'node:crypto';
 
-import { readCertificateContent } from './certificate-content.ts';
+import { readCertificateContent, readCertificateSkeleton } from './certificate-content.ts';
 import { formatDistinguishedName, readDistinguishedName } from './distinguished-name.ts';
 import { describeKey } from './key-specification.ts';
 import type { KeyDescription } from './key-specification.ts';
@@ -38,11 +38,11 @@ export class InspectedCertificate {
 
   /** RFC 4514, as nginx prints it. */
   get subject(): string {
-    return formatDistinguishedName(readDistinguishedName(this.content.subject));
+    return formatDistinguishedName(readDistinguishedName(readCertificateSkeleton(this.x509.raw).subject));
   }
 
   get issuer(): string {
-    return formatDistinguishedName(readDistinguishedName(this.content.issuer));
+    return formatDistinguishedName(readDistinguishedName(readCertificateSkeleton(this.x509.raw).issuer));
   }
 
   get publicKey(): KeyDescription | undefined {

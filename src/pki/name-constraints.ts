@@ -1,10 +1,13 @@
 // Name constraints of an authority (RFC 5280, 4.2.1.10): made from what a tenant may ask for, read from certificates, and
 // checked. One rule: a kind of name that is not allowed at all is closed, not left out, for what is left out is free.
 // No dirName: Go refuses certificates with it, so names in the DN are bound by policy and by one anchor per tenant.
+import { domainToASCII } from 'node:url';
+
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { GeneralName, GeneralSubtree, GeneralSubtrees, NameConstraints as NameConstraintsSequence } from '@peculiar/asn1-x509';
 
 import { encode } from './der-schema.ts';
+import { canonicalIpAddress } from './subject-alternative-names.ts';
 
 /** DNS names: the name and all below it, empty is every name. URI hosts and mail domains: `.x` is all below x, `x` is x. IP: CIDR. */
 export interface Subtrees {
@@ -39,10 +42,10 @@ export function nameConstraintsFor(allow: AllowedNames): NameConstraints {
   const addresses = allow.ipAddresses ?? [];
   return {
     permitted: {
-      dnsNames: permitted(allow.dnsNames, (pattern) => belowWildcards(pattern.toLowerCase())),
+      dnsNames: permitted(allow.dnsNames, belowWildcards),
       uriHosts: permitted(allow.uris, uriHost),
       emails: permitted(allow.emailAddresses, mailDomain),
-      ipRanges: unique(addresses),
+      ipRanges: unique(addresses.map(canonicalRange)),
     },
     excluded: { ...NONE, ipRanges: addresses.length === 0 ? EVERY_ADDRESS : [] },
     hasOthers: false,
@@ -56,16 +59,22 @@ function permitted(patterns: readonly string[] | undefined, narrow: (pattern: st
   return subtrees.every((subtree) => subtree !== undefined && subtree !== '') ? unique(subtrees as string[]) : [];
 }
 
-/** What stands after the last label with a wildcard: `*.shop.svc` and `a.*.shop.svc` -> `shop.svc`. */
+/** What stands after the last label with a wildcard: `*.shop.svc` and `a.*.shop.svc` -> `shop.svc`. A-labels, lower case. */
 function belowWildcards(pattern: string): string {
   const labels = pattern.split('.');
   const lastWildcard = labels.findLastIndex((label) => label.includes('*'));
-  return labels.slice(lastWildcard + 1).join('.');
+  const below = labels.slice(lastWildcard + 1).join('.');
+  return below === '' || /^[!-~]+$/.test(below) ? below.toLowerCase() : domainToASCII(below) || NOBODY;
+}
+
+function canonicalRange(range: string): string {
+  const [address = '', prefix = ''] = range.split('/');
+  return `${canonicalIpAddress(address, 'spec.allow.ipAddresses')}/${prefix}`;
 }
 
 /** A pattern of hosts as constraints write it: `x` for one host, `.x` for those below; `undefined` for any. */
 function hostConstraint(pattern: string): string | undefined {
-  const below = belowWildcards(pattern.toLowerCase());
+  const below = belowWildcards(pattern);
   if (below === '') return undefined;
   return pattern.includes('*') ? `.${below}` : below;
 }
@@ -78,7 +87,7 @@ function uriHost(pattern: string): string | undefined {
 function mailDomain(pattern: string): string | undefined {
   const [local = '', domain] = pattern.split('@');
   if (domain === undefined) return undefined;
-  return local.includes('*') || domain.includes('*') ? hostConstraint(domain) : `${local}@${domain.toLowerCase()}`;
+  return local.includes('*') || domain.includes('*') ? hostConstraint(domain) : `${local}@${belowWildcards(domain)}`;
 }
 
 function unique(list: readonly string[]): string[] {

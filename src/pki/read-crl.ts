@@ -4,7 +4,7 @@ import { verify, X509Certificate } from 'node:crypto';
 import { OID } from './certificate-extensions.ts';
 import { DerError, readElements, readOnlyElement, readTime, TAG } from './der.ts';
 import type { DerElement } from './der.ts';
-import { readCertificateContent } from './certificate-content.ts';
+import { readCertificateSkeleton } from './certificate-content.ts';
 import { parsePem, PemError } from './pem.ts';
 
 export interface Crl {
@@ -59,7 +59,7 @@ export type CrlVerdict = 'Valid' | 'WrongIssuer' | 'BadSignature';
 
 /** Whether the CRL is the issuer's: by name, and by signature. Its times are the caller's to judge. */
 export function verifyCrl(crl: Crl, issuerDer: Buffer): CrlVerdict {
-  if (!crl.issuer.equals(readCertificateContent(issuerDer).subject)) return 'WrongIssuer';
+  if (!crl.issuer.equals(readCertificateSkeleton(issuerDer).subject)) return 'WrongIssuer';
   const hash = HASHES[crl.signed.algorithm.toString('hex')];
   if (hash === undefined) return 'BadSignature';
   const { publicKey } = new X509Certificate(issuerDer);

@@ -3,9 +3,9 @@
 // would be a way to read it.
 import { createHash, X509Certificate } from 'node:crypto';
 
-import { readCertificateContent } from './certificate-content.ts';
+import { readCertificateSkeleton } from './certificate-content.ts';
 import { DerError } from './der.ts';
-import { encodePem, parsePem, PemError, textOutsidePem } from './pem.ts';
+import { encodePem, PemError, scanPem } from './pem.ts';
 import type { PemBlock } from './pem.ts';
 import { decodeCrl } from './read-crl.ts';
 
@@ -41,11 +41,10 @@ function refuse(reason: TrustFailure, message: string): Refusal {
 }
 
 function readBlocks(text: string): PemBlock[] | Refusal {
-  const forbidden = refuse('ForbiddenContent', 'something else than CERTIFICATE and X509 CRL blocks is in it');
-  if (/PRIVATE KEY/i.test(textOutsidePem(text))) return forbidden;
   try {
-    const blocks = parsePem(text);
-    return blocks.every(({ label }) => label === 'CERTIFICATE' || label === 'X509 CRL') ? blocks : forbidden;
+    const { blocks, outside } = scanPem(text);
+    const isClean = !/PRIVATE KEY/i.test(outside) && blocks.every(({ label }) => label === 'CERTIFICATE' || label === 'X509 CRL');
+    return isClean ? blocks : refuse('ForbiddenContent', 'something else than CERTIFICATE and X509 CRL blocks is in it');
   } catch (error) {
     if (error instanceof PemError) return refuse('Malformed', error.message);
     throw error;
@@ -55,7 +54,10 @@ function readBlocks(text: string): PemBlock[] | Refusal {
 /** `raw` is OpenSSL's own encoding again, without anything that stood behind the certificate in its block. */
 function readCertificates(blocks: readonly PemBlock[]): X509Certificate[] | undefined {
   try {
-    return blocks.map(({ der }) => new X509Certificate(der));
+    const certificates = blocks.map(({ der }) => new X509Certificate(der));
+    // Whoever reads on may rely on it that names and times can be read.
+    for (const { raw } of certificates) readCertificateSkeleton(raw);
+    return certificates;
   } catch {
     return undefined;
   }
@@ -77,7 +79,7 @@ function readCrls(blocks: readonly PemBlock[]): Buffer[] | undefined {
 export function crlCoverage({ certificates, crls }: TrustMaterial): 'All' | 'None' | 'Some' {
   if (crls.length === 0) return 'None';
   const covered = new Set(crls.map((crl) => decodeCrl(crl).issuer.toString('hex')));
-  return certificates.every((der) => covered.has(readCertificateContent(der).subject.toString('hex'))) ? 'All' : 'Some';
+  return certificates.every((der) => covered.has(readCertificateSkeleton(der).subject.toString('hex'))) ? 'All' : 'Some';
 }
 
 export interface TrustBundle {

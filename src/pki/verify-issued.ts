@@ -28,6 +28,7 @@ export type VerifyFailure =
   | 'NotACA'
   | 'PathTooLong'
   | 'NameConstraintViolated'
+  | 'UsageNotAllowed'
   | 'Revoked';
 
 export type VerifyResult = { readonly ok: true } | { readonly ok: false; readonly reason: VerifyFailure; readonly message: string };
@@ -73,6 +74,7 @@ const CHECKS: readonly { readonly reason: VerifyFailure; readonly find: (path: P
   { reason: 'NotACA', find: notAnAuthority },
   { reason: 'PathTooLong', find: pathTooLong },
   { reason: 'NameConstraintViolated', find: forbiddenName },
+  { reason: 'UsageNotAllowed', find: forbiddenUsage },
   { reason: 'Revoked', find: revoked },
 ];
 
@@ -115,6 +117,16 @@ function forbiddenName({ leaf, chain, anchor }: Path): string | undefined {
     if (name !== undefined) return `the issuer's name constraints do not allow ${name}`;
   }
   return undefined;
+}
+
+const ANY_USAGE = '2.5.29.37.0';
+
+/** Not in RFC 5280, but all TLS stacks do it: an authority's ExtendedKeyUsage limits what is below it. */
+function forbiddenUsage({ leaf, chain, anchor }: Path): string | undefined {
+  const wanted = leaf.content.extendedKeyUsage ?? [];
+  const limits = [...chain, anchor].flatMap(({ content }) => (content.extendedKeyUsage ? [content.extendedKeyUsage] : []));
+  const holds = limits.every((limit) => limit.includes(ANY_USAGE) || wanted.every((usage) => limit.includes(usage)));
+  return holds ? undefined : 'the extended key usage of an issuer does not allow the usages of the certificate';
 }
 
 function revoked({ leaf, revokedSerials }: Path): string | undefined {

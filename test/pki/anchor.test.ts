@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 
 import { makeAnchor } from '../../src/pki/anchor.ts';
+import { encodeCrl } from '../../src/pki/crl.ts';
 import { inspectCertificate } from '../../src/pki/inspect-certificate.ts';
+import { issueCertificate } from '../../src/pki/issue-certificate.ts';
 import { nameConstraintsFor } from '../../src/pki/name-constraints.ts';
-import { anIntermediate, aRoot, issuerOf } from './authorities.ts';
-import { writePrivateKey } from '../../src/pki/private-key.ts';
+import { generatePrivateKey, writePrivateKey } from '../../src/pki/private-key.ts';
+import { anIntermediate, aRequest, aRoot, issuerOf, P256, serial } from './authorities.ts';
+import { file, openssl, verifyWithOpenssl } from './openssl.ts';
 
 describe('makeAnchor', () => {
   it('is the root itself for a root', async () => {
@@ -23,6 +27,22 @@ describe('makeAnchor', () => {
     }
     assert.ok(twin.issuer.equals(twin.subject));
     assert.ok(!content.issuer.equals(content.subject));
+  });
+
+  it('may sign CRLs even where the authority may not, as with CAs of cert-manager', async () => {
+    const root = await aRoot();
+    const key = file('sub.key', writePrivateKey(await generatePrivateKey(P256)));
+    const ca = [file('root.crt', root.certificate.pem), '-CAkey', file('root.key', writePrivateKey(root.key))] as const;
+    const { output } = openssl('req', '-x509', '-CA', ...ca, '-key', key, '-subj', '/CN=sub', '-days', '9', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign');
+    const issuer = issuerOf(output, readFileSync(key, 'utf8'));
+    const { pem: anchors } = await makeAnchor(issuer);
+    const leaf = await issueCertificate(aRequest(), issuer, { serial: serial(), now: new Date(issuer.notBefore.getTime() + 1000), key: root.key });
+    const at = new Date(issuer.notBefore.getTime() + 2000);
+    const { pem: crls } = await encodeCrl(issuer, { number: 1n, thisUpdate: at, nextUpdate: new Date(at.getTime() + 60_000), entries: [] });
+    assert.equal(issuer.maySignCrls, true);
+    assert.equal(verifyWithOpenssl({ anchors, leaf: leaf.pem, crls, purpose: 'sslclient', at }), 'OK');
+    const rootOutput = openssl('req', '-x509', '-key', key, '-subj', '/CN=root', '-days', '9', '-addext', 'keyUsage=critical,keyCertSign').output;
+    assert.equal(issuerOf(rootOutput, readFileSync(key, 'utf8')).maySignCrls, false);
   });
 
   it('is an issuer of its own Secret again, with the same key', async () => {

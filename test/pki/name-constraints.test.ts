@@ -20,7 +20,8 @@ describe('nameConstraintsFor', () => {
     'opens a kind that constraints cannot narrow': [{ dnsNames: ['a.b', '**'], uris: ['urn:x:*'] }, { dnsNames: [], uriHosts: [] }],
     'permits the host of URIs': [{ uris: ['spiffe://shop/*', 'https://api.example:8443/a', 'https://*.shop.example/**'] }, { uriHosts: ['.shop.example', 'api.example', 'shop'] }],
     'permits mailboxes and mail domains': [{ emailAddresses: ['*@shop.example', 'ops@Bank.example', '*@*.x.example'] }, { emails: ['.x.example', 'ops@bank.example', 'shop.example'] }],
-    'permits networks': [{ ipAddresses: ['10.1.0.0/16', 'fd00::/8'] }, { ipRanges: ['10.1.0.0/16', 'fd00::/8'] }],
+    'writes international names as A-labels': [{ dnsNames: ['*.bücher.example'], emailAddresses: ['*@bücher.example'] }, { dnsNames: ['xn--bcher-kva.example'], emails: ['xn--bcher-kva.example'] }],
+    'permits networks': [{ ipAddresses: ['10.1.0.0/16', 'FD00:0::0/8', '::ffff:10.0.0.0/104'] }, { ipRanges: ['10.1.0.0/16', '::ffff:a00:0/104', 'fd00::/8'] }],
   };
   for (const [sentence, [allow, permitted]] of Object.entries(cases)) {
     it(sentence, () => {

@@ -55,7 +55,7 @@ describe('parseTrust', () => {
       [one.anchorPem + publicKey, 'ForbiddenContent'],
       [one.anchorPem + encodePem('SECRET', Buffer.from('password')), 'ForbiddenContent'],
       [one.anchorPem + key.replace('-----BEGIN', '----BEGIN'), 'ForbiddenContent'],
-      [one.anchorPem + key.slice(0, 80), 'ForbiddenContent'],
+      [one.anchorPem + key.slice(0, 80), 'Malformed'],
       [`${one.anchorPem}-----BEGIN CERTIFICATE-----\npassword`, 'Malformed'],
       [encodePem('CERTIFICATE', Buffer.from('password')), 'CertificateMalformed'],
       [one.anchorPem + encodePem('X509 CRL', Buffer.from('password')), 'CrlMalformed'],

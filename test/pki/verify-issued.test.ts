@@ -57,6 +57,16 @@ describe('verifyIssued', () => {
     }
   });
 
+  it('refuses usages that the issuer does not have itself', async () => {
+    const servers = await anIntermediate(root, { subject: { commonName: 'servers' }, usages: ['server auth'] });
+    const verdict = async (usages: readonly ('server auth' | 'client auth')[]): Promise<string> => {
+      const { certificate, key } = await aLeaf(servers, { usages });
+      return reasonOf({ certificateDer: certificate.der, chain: certificate.chain, anchorDer: servers.anchorDer, key });
+    };
+    assert.equal(await verdict(['server auth']), 'ok');
+    assert.equal(await verdict(['server auth', 'client auth']), 'UsageNotAllowed');
+  });
+
   it('refuses an authority below path length 0', async () => {
     assert.equal(reasonOf({ certificateDer: await forge(authority, { isCA: true, usages: [] }) }), 'PathTooLong');
   });
