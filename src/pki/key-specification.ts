@@ -45,12 +45,6 @@ export function describeKey(key: KeyObject): KeyDescription | undefined {
   return key.asymmetricKeyType === 'rsa' && bits >= 2048 ? { algorithm: 'RSA', size: bits } : undefined;
 }
 
-/** Whether a key is what the specification asks for; decides if a stored key may be kept. */
-export function keyFollows(description: KeyDescription, specification: KeySpecification): boolean {
-  const size = specification.algorithm === 'Ed25519' ? undefined : specification.size;
-  return description.algorithm === specification.algorithm && description.size === size;
-}
-
 /** The signature that a key of this description makes. */
 export function signatureScheme(description: KeyDescription): SignatureScheme {
   if (description.algorithm === 'RSA') return RSA_SIGNATURE;
