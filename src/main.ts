@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // argv -> operator | proxy | CLI. The only place that exits, handles signals and meets errors nobody handled.
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { describeOptions, parseConfig } from './config.ts';
 import { describeError, UsageError } from './errors.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -11,7 +12,7 @@ const HELP = `tenant-mtls ${VERSION}: mutual TLS for plain applications, with te
 
 Usage: tenant-mtls operator [options]     run the operator
        tenant-mtls proxy --dir DIR        run the node engine outside Kubernetes
-       kubectl tenant-mtls COMMAND        see kubectl tenant-mtls --help
+       tenant-mtls COMMAND                as kubectl tenant-mtls COMMAND; see tenant-mtls help
 
 Options of the operator:
 ${describeOptions()}
@@ -43,12 +44,30 @@ async function operator(args: readonly string[]): Promise<void> {
   await runOperator(config, { log, version: VERSION, signal: stopSignal() });
 }
 
-async function main([command = '--help', ...args]: readonly string[]): Promise<number> {
+async function main(argv: readonly string[]): Promise<number> {
+  const [command = '--help', ...args] = argv;
   if (command === '--version') process.stdout.write(`${VERSION}\n`);
-  else if (command === '--help' || args.includes('--help')) process.stdout.write(HELP);
+  else if (isPlugin(process.argv[1])) return await commandLine(argv);
+  else if (command === '--help' || (command === 'operator' && args.includes('--help'))) process.stdout.write(HELP);
   else if (command === 'operator') await operator(args);
-  else throw new UsageError([`unknown command "${command.slice(0, 80)}"; see --help`]);
+  else if (command === 'proxy') return await proxy(args);
+  else return await commandLine(argv);
   return 0;
+}
+
+/** kubectl runs `kubectl tenant-mtls` as the program kubectl-tenant_mtls, a link to this one. */
+function isPlugin(program = ''): boolean {
+  return basename(program).startsWith('kubectl-');
+}
+
+async function proxy(args: readonly string[]): Promise<number> {
+  const { runProxyCommand } = await import('./sidecar/proxy-command.ts');
+  return await runProxyCommand(args);
+}
+
+async function commandLine(args: readonly string[]): Promise<number> {
+  const { runInProcess } = await import('./cli/command-environment.ts');
+  return await runInProcess(args, VERSION);
 }
 
 try {

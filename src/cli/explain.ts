@@ -8,7 +8,7 @@ import { injectObject } from './inject-object.ts';
 import type { ObjectReport } from './inject-object.ts';
 import { parseDocument, readManifests } from './manifest-files.ts';
 import type { ManifestObject } from './manifest-files.ts';
-import { writeYaml } from './manifest-yaml.ts';
+import { formatOutput, formatTable } from './output.ts';
 
 const KINDS: Readonly<Record<string, string>> = {
   pod: 'Pod', po: 'Pod', deployment: 'Deployment', deploy: 'Deployment', statefulset: 'StatefulSet', sts: 'StatefulSet',
@@ -29,7 +29,7 @@ export async function explain(args: readonly string[], io: InjectIo): Promise<nu
   if (objects.length === 0 && parsed.files.length === 0) throw new UsageError(['explain needs POD, KIND/NAME or -f FILE']);
   const reports: ObjectReport[] = [];
   for (const object of objects) reports.push(...(await injectObject(object, decide, defaultNamespace)).reports);
-  io.stdout.write(print(reports, parsed.output));
+  io.stdout.write(formatOutput(reports, parsed.output, table));
   return reports.some(({ decision }) => decision === 'refused') ? 1 : 0;
 }
 
@@ -45,11 +45,6 @@ function parseReference(argument: string): { kind: string; name: string } {
   return { kind: known, name };
 }
 
-function print(reports: readonly ObjectReport[], output: InjectArguments['output']): string {
-  if (output === 'json') return `${JSON.stringify(reports, null, 2)}\n`;
-  return output === 'yaml' ? writeYaml(reports) : table(reports);
-}
-
 const DECISION: Readonly<Record<ObjectReport['decision'], string>> = { injected: 'inject', skipped: 'skip', refused: 'refuse' };
 
 /** SIDECAR is what the object has now, DECISION what a new pod of it would get; one line for each reason. */
@@ -60,7 +55,5 @@ function table(reports: readonly ObjectReport[]): string {
     const lines = report.reasons.map(({ reason, message, remedy }) => [...what, reason, `${message}; ${remedy}`]);
     return lines.length > 0 ? lines : [[...what, '', `TenantCertificate ${report.certificate ?? ''}, engine ${report.engine ?? ''}`]];
   });
-  const all = [['NAMESPACE', 'OBJECT', 'SIDECAR', 'DECISION', 'REASON', 'MESSAGE'], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('   ').trimEnd()}\n`).join('');
+  return formatTable(['NAMESPACE', 'OBJECT', 'SIDECAR', 'DECISION', 'REASON', 'MESSAGE'], rows);
 }

@@ -1,54 +1,63 @@
 // Arguments of inject, uninject and explain.
-import { parseArgs } from 'node:util';
-import { UsageError, describeError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
+import { CONNECTION_FLAGS } from './cluster-connection.ts';
+import type { ConnectionOptions } from './cluster-connection.ts';
+import { OUTPUT_FLAG, parseOutput } from './output.ts';
+import type { OutputFormat } from './output.ts';
+import { readArguments } from './read-arguments.ts';
 
-export interface InjectArguments {
+export interface FileArguments {
   readonly files: readonly string[];
   readonly recursive: 'recursive' | 'flat';
-  readonly namespace: string | undefined;
-  /** Ask no cluster: certificates stand in the files. */
-  readonly offline: 'offline' | 'online';
-  readonly output: 'table' | 'json' | 'yaml';
-  readonly images: { readonly nginx?: string; readonly node?: string };
   readonly rest: readonly string[];
 }
 
-const OPTIONS = {
-  filename: { type: 'string', short: 'f', multiple: true },
-  recursive: { type: 'boolean', short: 'R' },
-  namespace: { type: 'string', short: 'n' },
-  offline: { type: 'boolean' },
-  output: { type: 'string', short: 'o' },
-  'nginx-image': { type: 'string' },
-  'node-image': { type: 'string' },
+export interface InjectArguments extends FileArguments {
+  readonly connection: ConnectionOptions;
+  /** Ask no cluster: certificates stand in the files. */
+  readonly offline: 'offline' | 'online';
+  readonly output: OutputFormat;
+  readonly images: { readonly nginx?: string; readonly node?: string };
+}
+
+export const UNINJECT_FLAGS = {
+  filename: { type: 'string', short: 'f', multiple: true, value: 'FILE', help: 'manifests: a file, a folder, or - for stdin; may be repeated' },
+  recursive: { type: 'boolean', short: 'R', help: 'with folders, also those below them' },
+} as const;
+
+export const INJECT_FLAGS = {
+  ...UNINJECT_FLAGS,
+  offline: { type: 'boolean', help: 'ask no cluster: certificates stand in the files' },
+  'nginx-image': { type: 'string', value: 'IMAGE', help: 'image of the nginx sidecar; default: the operator\'s' },
+  'node-image': { type: 'string', value: 'IMAGE', help: 'image of the node sidecar; default: the operator\'s' },
+  ...CONNECTION_FLAGS,
+  ...OUTPUT_FLAG,
 } as const;
 
 export function parseInjectArguments(args: readonly string[]): InjectArguments {
-  const { values, positionals } = parse(args);
-  const output = values.output ?? 'table';
-  if (output !== 'table' && output !== 'json' && output !== 'yaml') throw new UsageError([`-o ${output.slice(0, 40)}: must be json, yaml or table`]);
-  const { 'nginx-image': nginx, 'node-image': node } = values;
+  const { values, positionals } = readArguments(args, INJECT_FLAGS);
+  const { 'nginx-image': nginx, 'node-image': node, namespace, context, kubeconfig } = values;
   return {
-    files: values.filename ?? [],
-    recursive: values.recursive === true ? 'recursive' : 'flat',
-    namespace: values.namespace,
+    ...readFileFlags(values),
+    connection: { namespace, context, kubeconfig },
     offline: values.offline === true ? 'offline' : 'online',
-    output,
+    output: parseOutput(values.output),
     images: { ...(nginx === undefined ? {} : { nginx }), ...(node === undefined ? {} : { node }) },
     rest: positionals,
   };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError([describeError(error)]);
-  }
+export function parseUninjectArguments(args: readonly string[]): FileArguments {
+  const { values, positionals } = readArguments(args, UNINJECT_FLAGS);
+  return { ...readFileFlags(values), rest: positionals };
+}
+
+function readFileFlags({ filename, recursive }: { readonly filename?: string[]; readonly recursive?: boolean }): Omit<FileArguments, 'rest'> {
+  return { files: filename ?? [], recursive: recursive === true ? 'recursive' : 'flat' };
 }
 
 /** `inject` and `uninject` take files only. */
-export function requireFiles({ files, rest }: InjectArguments, command: string): void {
+export function requireFiles({ files, rest }: FileArguments, command: string): void {
   const problems = [
     ...(files.length === 0 ? [`${command} needs -f FILE, -f FOLDER or -f - for stdin`] : []),
     ...rest.map((argument) => `unknown argument "${argument.slice(0, 80)}"`),

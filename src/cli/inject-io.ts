@@ -1,5 +1,6 @@
 // What the commands inject, uninject and explain talk to: streams, and the cluster as far as they read it.
 import type { Engine, TenantCertificate } from '../api/tenant-certificate.ts';
+import type { ConnectionOptions } from './cluster-connection.ts';
 
 export interface Output {
   write(text: string): unknown;
@@ -25,5 +26,5 @@ export interface InjectIo {
   /** Images where neither a flag nor the operator in the cluster says any. */
   readonly images: Readonly<Record<Engine, string>>;
   /** Called at most once, and only when something has to be looked up; throws where there is no cluster. */
-  readonly cluster: () => Promise<ClusterReader>;
+  readonly cluster: (connection: ConnectionOptions) => Promise<ClusterReader>;
 }

@@ -1,5 +1,6 @@
 // `kubectl tenant-mtls inject -f FILE`: manifests in, the same manifests with sidecars out, equal to what the webhook does to the pods.
 // Either everything that asks for a sidecar gets one, or nothing is written.
+import type { ConnectionOptions } from './cluster-connection.ts';
 import { decideFrom } from './inject-lookups.ts';
 import { parseInjectArguments, requireFiles } from './inject-arguments.ts';
 import type { InjectArguments } from './inject-arguments.ts';
@@ -29,18 +30,18 @@ export async function injectFiles(args: readonly string[], io: InjectIo): Promis
 }
 
 /** Looks things up in the manifests and, unless offline, in the cluster. */
-export async function prepareDecision({ namespace, offline, images }: InjectArguments, io: InjectIo, objects: readonly (ManifestObject | undefined)[]) {
+export async function prepareDecision({ connection, offline, images }: InjectArguments, io: InjectIo, objects: readonly (ManifestObject | undefined)[]) {
   let reader: Promise<ClusterReader> | undefined;
-  const cluster = offline === 'offline' ? undefined : () => (reader ??= connect(io));
-  const defaultNamespace = namespace ?? (cluster === undefined ? 'default' : (await cluster()).namespace);
+  const cluster = offline === 'offline' ? undefined : () => (reader ??= connect(io, connection));
+  const defaultNamespace = connection.namespace ?? (cluster === undefined ? 'default' : (await cluster()).namespace);
   const known = objects.flatMap((object) => (object === undefined ? [] : object.items ?? [object]));
   const decide: Decide = decideFrom({ objects: known, images, fallbackImages: io.images, cluster, defaultNamespace });
   return { decide, defaultNamespace, cluster };
 }
 
-async function connect({ cluster }: InjectIo): Promise<ClusterReader> {
+async function connect({ cluster }: InjectIo, connection: ConnectionOptions): Promise<ClusterReader> {
   try {
-    return await cluster();
+    return await cluster(connection);
   } catch (error) {
     throw new Error('asking the cluster (with --offline, certificates are looked for in the files alone)', { cause: error });
   }

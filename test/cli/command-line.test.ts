@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import type { CommandIo } from '../../src/cli/command-io.ts';
+import { parseStrictly } from '../../src/cli/manifest-yaml.ts';
+import { UsageError } from '../../src/errors.ts';
+import { captureIo } from './inject-io.ts';
+
+function commandIo(): CommandIo & { out: () => string } {
+  return { ...captureIo(), connect: () => assert.fail('no cluster is needed'), now: () => 0 };
+}
+
+const problemsOf = async (...args: string[]) => {
+  const error = await runCommandLine(args, commandIo()).catch((thrown: unknown) => thrown);
+  assert.ok(error instanceof UsageError, String(error));
+  return error.problems;
+};
+
+describe('runCommandLine', () => {
+  for (const { name, flags } of COMMANDS) {
+    it(`prints the help of ${name} with every flag`, async () => {
+      const io = commandIo();
+      assert.equal(await runCommandLine([...name.split(' '), '--help'], io), 0);
+      for (const flag of Object.keys(flags)) assert.match(io.out(), new RegExp(`--${flag}\\b`));
+      assert.match(io.out(), new RegExp(`^kubectl tenant-mtls ${name}: `));
+    });
+  }
+
+  for (const args of [[], ['help'], ['--help'], ['-h']]) {
+    it(`lists every command when asked with "${args.join(' ')}"`, async () => {
+      const io = commandIo();
+      assert.equal(await runCommandLine(args, io), 0);
+      for (const { name } of COMMANDS) assert.match(io.out(), new RegExp(`^  ${name}\\b`, 'm'));
+    });
+  }
+
+  const wrong: Record<string, { args: string[]; problems: string[] }> = {
+    'a command that does not exist': { args: ['explode'], problems: ['unknown command "explode"; see --help'] },
+    'half a command': { args: ['ca'], problems: ['unknown command "ca"; see --help'] },
+    'every unknown flag at once': { args: ['status', '--foo', '-z', '--bar=1'], problems: ['unknown flag --foo; see --help', 'unknown flag -z; see --help', 'unknown flag --bar; see --help'] },
+    'a flag without its value': { args: ['status', '-o'], problems: ['-o needs a value'] },
+    'a value of a flag that takes none': { args: ['status', '--all-namespaces=yes'], problems: ['--all-namespaces takes no value'] },
+    'a flag named like a property of every object': { args: ['status', '--constructor'], problems: ['unknown flag --constructor; see --help'] },
+    'an output format that does not exist': { args: ['status', '-o', 'xml'], problems: ['-o xml: must be json, yaml or table'] },
+    'no name to renew': { args: ['renew'], problems: ['renew needs the NAME of a TenantCertificate'] },
+    'two names to renew': { args: ['renew', 'a', 'b'], problems: ['unknown argument "b"'] },
+    'a name that is none': { args: ['renew', '../a'], problems: ['"../a" is no name of a TenantCertificate'] },
+    'a name among all namespaces': { args: ['status', '-A', 'a'], problems: ['unknown argument "a"'] },
+    'an unknown reason to revoke': { args: ['revoke', 'a', '--reason', 'spite'], problems: ['--reason spite: must be one of unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn'] },
+    'an argument of doctor': { args: ['doctor', 'me'], problems: ['unknown argument "me"'] },
+    'a flag of inject that uninject has no use for': { args: ['uninject', '-f', '-', '--offline'], problems: ['unknown flag --offline; see --help'] },
+  };
+  for (const [name, { args, problems }] of Object.entries(wrong)) {
+    it(`refuses ${name}`, async () => assert.deepEqual(await problemsOf(...args), problems));
+  }
+
+  it('prints the manifest of an authority instead of creating it', async () => {
+    const io = commandIo();
+    assert.equal(await runCommandLine(['ca', 'create', 'shop-ca', '--dry-run', '-n', 'shop', '--duration', '87600h'], io), 0);
+    assert.deepEqual(parseStrictly(io.out()), {
+      apiVersion: 'tenant-mtls.dev/v1alpha1',
+      kind: 'TenantCertificate',
+      metadata: { name: 'shop-ca', namespace: 'shop' },
+      spec: { issuer: { kind: 'SelfSigned' }, commonName: 'shop-ca', isCA: true, secretName: 'shop-ca', duration: '87600h' },
+    });
+  });
+});
