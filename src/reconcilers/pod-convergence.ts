@@ -3,7 +3,7 @@
 //
 //     written ──ask──► behind ──touch──► asked every second ──still behind after 2 s──► touched again (4, 8, 16, 32 s later)
 //                        │                                └──behind for long──► asked less and less often, every 30 s at last
-//                        └──loaded──► current ──► asked every 30 to 60 s
+//                        └──loaded──► current ──► asked after 5, 10, 20 s, then every 30 to 60 s
 import type { Answer } from './ask-sidecar.ts';
 
 /** What is remembered of one pod. Times are milliseconds since 1970. */
@@ -23,6 +23,8 @@ export interface PodRecord {
 
 const FAST_MS = 1000;
 const SLOW_MS = 30_000;
+/** An app that has just started may open its port any moment: a pod is asked again when it is twice as old. */
+const YOUNG_MS = 5000;
 /** A pod that has been behind for this many intervals is asked in the next longer one. */
 const PATIENCE = 10;
 /** A sidecar that starts need not be nudged before it answers. */
@@ -44,9 +46,9 @@ export function judgePod(record: PodRecord, expected: string, now: number): PodR
 
 /** When the pod is to be asked (again). */
 export function nextAskAt(record: PodRecord, now: number): number {
-  const { askedAt, pendingSince, jitter } = record;
+  const { askedAt, pendingSince, firstSeenAt, jitter } = record;
   if (askedAt === undefined) return now;
-  if (pendingSince === undefined) return askedAt + SLOW_MS * (1 + jitter);
+  if (pendingSince === undefined) return askedAt + Math.min(SLOW_MS * (1 + jitter), Math.max(YOUNG_MS, askedAt - firstSeenAt));
   return askedAt + Math.min(SLOW_MS, Math.max(FAST_MS, (now - pendingSince) / PATIENCE));
 }
 

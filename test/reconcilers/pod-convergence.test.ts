@@ -32,6 +32,8 @@ describe('nextAskAt', () => {
   const table: Record<string, { record: PodRecord; after: number }> = {
     'a pod that was never asked: now': { record: aRecord(), after: 0 },
     'a current pod: in 30 to 60 s': { record: aRecord({ askedAt: T }), after: 45_000 },
+    'a current pod that has just come: in 5 s': { record: aRecord({ askedAt: T, firstSeenAt: T }), after: 5000 },
+    'a current pod of 20 s: in 20 s': { record: aRecord({ askedAt: T, firstSeenAt: T - 20_000 }), after: 20_000 },
     'a pod behind since now: in a second': { record: aRecord({ askedAt: T, pendingSince: T }), after: 1000 },
     'a pod behind for a minute: in 6 s': { record: aRecord({ askedAt: T, pendingSince: T - 60_000 }), after: 6000 },
     'a pod behind for a day: in 30 s': { record: aRecord({ askedAt: T, pendingSince: T - 86_400_000 }), after: 30_000 },
