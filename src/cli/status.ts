@@ -32,14 +32,19 @@ export async function status(args: readonly string[], io: CommandIo): Promise<nu
   return items.every(isReady) ? 0 : 1;
 }
 
-function summarize({ metadata, spec, status }: TenantCertificate) {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+function summarize({ metadata, spec, status = {} }: TenantCertificate) {
+  const { secretName = spec.secretName, issuer, notAfter, renewalTime, serialNumber, pods, conditions = [] } = status;
+  const { status: ready, reason } = conditions.find(({ type }) => type === 'Ready') ?? { status: 'Unknown', reason: 'NotReconciled' };
   return {
-    ...{ namespace: said(metadata.namespace), name: metadata.name },
-    ...(ready === undefined ? { ready: 'Unknown', reason: 'NotReconciled' } : { ready: ready.status, reason: ready.reason }),
-    ...{ secret: status?.secretName ?? said(spec.secretName), issuer: said(status?.issuer) },
-    ...{ expires: said(status?.notAfter), renews: said(status?.renewalTime) },
-    ...{ pods: said(status?.pods?.summary), serialNumber: said(status?.serialNumber) },
+    namespace: said(metadata.namespace),
+    name: metadata.name,
+    ready, reason,
+    secret: said(secretName),
+    issuer: said(issuer),
+    expires: said(notAfter),
+    renews: said(renewalTime),
+    pods: said(pods?.summary),
+    serialNumber: said(serialNumber),
   };
 }
 
