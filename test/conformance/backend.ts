@@ -111,7 +111,7 @@ const SPECIAL: Readonly<Record<string, (request: IncomingMessage, response: Serv
     response.end();
   },
   '/big-header': (_request, response) => {
-    response.writeHead(200, { 'x-big': 'b'.repeat(7000) }).end('ok');
+    response.writeHead(200, { 'x-big': 'b'.repeat(7000), 'content-length': 2 }).end('ok');
   },
   '/hop': (_request, response) => {
     response.writeHead(200, { connection: 'close, x-mine', 'keep-alive': 'timeout=99', 'x-kept': '1', 'set-cookie': ['a=1', 'b=2'] }).end('ok');

@@ -75,3 +75,9 @@ export async function readBytes(socket: TLSSocket, length: number): Promise<stri
   }
   return text;
 }
+
+/** Resolves when the other side has ended or cut the connection (Node tells a client no difference), and lets go of it. */
+export async function isOver(socket: TLSSocket): Promise<void> {
+  if (!socket.destroyed && !socket.readableEnded) await Promise.race([once(socket.resume(), 'end'), once(socket, 'close')]);
+  socket.destroy();
+}
