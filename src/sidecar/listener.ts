@@ -78,8 +78,10 @@ export class Listener {
     this.#server.close();
     this.#http1?.drain();
     this.#http2?.drain();
-    for (const socket of this.#handshakes.pending()) socket.destroy();
-    await Promise.all([...this.#connections].map(({ socket }) => (socket.destroyed ? undefined : new Promise((resolve) => socket.once('close', resolve)))));
+    // A handshake under way becomes a connection, and its client has not been told to go elsewhere: it gets one answer.
+    for (let open = this.#openSockets(); open.length > 0; open = this.#openSockets()) {
+      await Promise.all(open.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    }
     this.#http1?.close();
   }
 
@@ -89,6 +91,10 @@ export class Listener {
     for (const socket of this.#handshakes.pending()) socket.destroy();
     for (const { socket } of this.#connections) socket.destroy();
     this.#http1?.close();
+  }
+
+  #openSockets(): Socket[] {
+    return [...this.#handshakes.pending(), ...[...this.#connections].map(({ socket }) => socket)].filter(({ closed }) => !closed);
   }
 
   #prepare({ model, tls, idleTimeoutMs }: ListenerView): void {

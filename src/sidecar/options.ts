@@ -1,6 +1,7 @@
 // Command line and environment of the node engine -> options; every problem is told at once.
 import { parseArgs } from 'node:util';
 import { SIDECAR, SIDECAR_ENV } from '../api/names.ts';
+import { readProbeRoutes, type ProbeRoute } from '../api/probes.ts';
 import { LISTEN_TABLES } from './plaintext-check.ts';
 import { DEFAULTS, type ProxyOptions } from './run-proxy.ts';
 
@@ -16,7 +17,7 @@ Runs the node engine on the files of a TenantCertificate (certs/, caCerts/, conf
   --help                   this text
 `;
 
-export type Options = Omit<ProxyOptions, 'output' | 'probe'>;
+export type Options = Omit<ProxyOptions, 'output'>;
 export type ParsedOptions = { readonly kind: 'run'; readonly options: Options } | { readonly kind: 'help' } | { readonly kind: 'invalid'; readonly problems: readonly string[] };
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -30,7 +31,9 @@ export function parseOptions(args: readonly string[], environment: Environment):
   const statusPort = numbers.read('--status-port', flags['status-port'], 65_535) ?? SIDECAR.statusPort;
   const appPort = numbers.read(SIDECAR_ENV.appPort, environment[SIDECAR_ENV.appPort], 65_535);
   const listenerPort = numbers.read(SIDECAR_ENV.listenerPort, environment[SIDECAR_ENV.listenerPort], 65_535);
-  if (numbers.problems.length > 0) return { kind: 'invalid', problems: numbers.problems };
+  const probes = readProbes(environment[SIDECAR_ENV.probes]);
+  const problems = [...numbers.problems, ...(probes === undefined ? [`${SIDECAR_ENV.probes} is no list of probe routes`] : [])];
+  if (problems.length > 0) return { kind: 'invalid', problems };
   return {
     kind: 'run',
     options: {
@@ -38,6 +41,7 @@ export function parseOptions(args: readonly string[], environment: Environment):
       manifest: flags['unsafe-no-manifest'] === true ? 'ignored' : 'required',
       statusPort,
       ...defined('statusHost', flags['status-host']),
+      probes: probes ?? [],
       pod: { ...defined('appPort', appPort), ...defined('listenerPort', listenerPort) },
       // Outside Kubernetes the app may be meant to be reachable.
       listenTables: environment[SIDECAR_ENV.podIP] === undefined ? [] : LISTEN_TABLES,
@@ -45,6 +49,14 @@ export function parseOptions(args: readonly string[], environment: Environment):
       drainTimeoutMs: drainSeconds * 1000,
     },
   };
+}
+
+function readProbes(text = '[]'): readonly ProbeRoute[] | undefined {
+  try {
+    return readProbeRoutes(text);
+  } catch {
+    return undefined;
+  }
 }
 
 class Numbers {

@@ -1,6 +1,7 @@
 // The composition root of the node engine: builds the parts, keeps them until the signal, drains.
 import type { Server } from 'node:http';
 import type { SidecarStatus } from '../api/manifest.ts';
+import type { ProbeRoute } from '../api/probes.ts';
 import { createLog, type LineSink, type Log } from './log.ts';
 import { CredentialStore } from './credential-store.ts';
 import { ListenerSet } from './listener-set.ts';
@@ -8,7 +9,8 @@ import type { Generation, PodSettings } from './load-generation.ts';
 import { Metrics } from './metrics.ts';
 import { PlaintextWatch } from './plaintext-check.ts';
 import type { ManifestPolicy } from './read-file-set.ts';
-import { startStatusServer, type StatusSource } from './status-server.ts';
+import { createProbeForwarder } from './probe-forwarder.ts';
+import { startStatusServer } from './status-server.ts';
 import { resolveName } from './upstream-address.ts';
 
 export interface ProxyOptions {
@@ -24,7 +26,8 @@ export interface ProxyOptions {
   /** After that, what is left is cut. */
   readonly drainTimeoutMs: number;
   readonly output: LineSink;
-  readonly probe?: StatusSource['probe'];
+  /** Probes and hooks to forward to an app that listens on loopback only. */
+  readonly probes?: readonly ProbeRoute[];
 }
 
 export interface Proxy {
@@ -60,7 +63,7 @@ export async function runProxy(options: ProxyOptions, signal: AbortSignal): Prom
     status: () => describe(store, reachable.ports),
     reason: () => (store.state.state === 'pending' ? store.state.message : ''),
     metrics: () => metrics.text(),
-    ...(options.probe === undefined ? {} : { probe: options.probe }),
+    forwardProbe: createProbeForwarder(options.probes ?? []),
   }, { port: options.statusPort, ...(options.statusHost === undefined ? {} : { host: options.statusHost }) });
   await store.start(signal);
   return {

@@ -1,14 +1,14 @@
-// Port 15643: /healthz, /status, /metrics, and the pod's own probes at /probe/<index> where the injection asked for it.
+// Port 15643: /healthz, /status, /metrics, and the pod's own probes where the injection asked for it.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { SidecarStatus } from '../api/manifest.ts';
+import type { ForwardProbe } from './probe-forwarder.ts';
 
 export interface StatusSource {
   /** undefined: nothing has been loaded yet; then `reason` says why. */
   readonly status: () => SidecarStatus | undefined;
   readonly reason: () => string;
   readonly metrics: () => string;
-  /** Answers /probe/<index>; absent: there are no probes. */
-  readonly probe?: (index: number, request: IncomingMessage, response: ServerResponse) => void;
+  readonly forwardProbe: ForwardProbe;
 }
 
 interface StatusAddress {
@@ -28,9 +28,8 @@ export async function startStatusServer(source: StatusSource, { port, host }: St
 
 function answer(source: StatusSource, request: IncomingMessage, response: ServerResponse): void {
   const path = request.url?.split('?', 1)[0] ?? '/';
-  const probe = /^\/probe\/(\d{1,3})$/.exec(path);
-  if (probe !== null && source.probe !== undefined) source.probe(Number(probe[1]), request, response);
-  else if (path === '/healthz') healthz(source, response);
+  if (source.forwardProbe(path, request, response) === 'handled') return;
+  if (path === '/healthz') healthz(source, response);
   else if (path === '/status') status(source, response);
   else if (path === '/metrics') send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', source.metrics());
   else send(response, 404, 'text/plain', 'not found\n');

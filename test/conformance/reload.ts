@@ -175,16 +175,17 @@ export function describeReload(engine: Engine, fleet: () => Fleet): void {
     const setup = await aSetup(fleet(), backend.port);
     await using proxy = await engine.start(setup);
     const agents = Array.from({ length: 4 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
-    let [isOver, served] = [false, 0];
+    const end = new AbortController();
+    let served = 0;
     const load = [...agents, undefined].map(async (agent) => {
-      while (!isOver) {
+      while (!end.signal.aborted) {
         const { method } = await sendAndSee(proxy.port('https'), fleet().alice, '/', { method: served % 2 === 0 ? 'GET' : 'POST', body: served % 2 === 0 ? '' : 'x', ...(agent === undefined ? {} : { agent }) });
         assert.ok(method === 'GET' || method === 'POST');
         served += 1;
       }
     });
     for (let round = 0; round < 10; round += 1) await reloadOnce(proxy, setup, await newServer(), round + 2);
-    isOver = true;
+    end.abort();
     await Promise.all(load);
     for (const agent of agents) agent.destroy();
     assert.ok(served > 50, `${served} requests`);
