@@ -65,7 +65,7 @@ function build(config: Config, log: Logger, version: string): Parts {
     config, log, client,
     metrics: createMetrics(),
     events: new EventRecorder({ client, logger: log, instance: config.identity }),
-    informers: createInformers(client, log),
+    informers: createInformers(client, log, config.watchNamespaces),
     pendingOwners: new PendingOwners(),
     leadership: { isLeader: false },
   };

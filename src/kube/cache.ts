@@ -32,7 +32,7 @@ export class Cache<T extends KubeObject> {
   readonly #tombstones = new Set<string>();
   #hasSynced = false;
   /** The server's time, so to speak: of the last list or event. */
-  #heardAt: string | undefined;
+  readonly #heardAt = new Map<string | undefined, string | undefined>();
 
   constructor({ logger, indexes = {}, prune = (object) => object }: CacheOptions<T>) {
     this.#logger = logger;
@@ -92,27 +92,33 @@ export class Cache<T extends KubeObject> {
 
   /** Added or changed, says the watch. */
   upsert(object: T): void {
-    this.#heardAt = object.metadata?.resourceVersion;
+    this.#hear(object);
     this.#accept(object, 'watch');
   }
 
   /** Deleted, says the watch; the event carries the resourceVersion of the deletion. */
   remove(object: T): void {
-    this.#heardAt = object.metadata?.resourceVersion;
+    this.#hear(object);
     this.#drop(object, 'watch');
   }
 
-  /** Everything there is, as of `resourceVersion`. What is missing has vanished, unless it is younger than the list. */
-  replace(objects: readonly T[], resourceVersion: string): void {
-    if (isOlder(resourceVersion, this.#heardAt)) this.#forgetVersions();
+  /** Everything there is (in `namespace`, if given), as of `resourceVersion`. What is missing has vanished, unless it is younger than the list. */
+  replace(objects: readonly T[], resourceVersion: string, namespace?: string): void {
+    if (isOlder(resourceVersion, this.#heardAt.get(namespace))) this.#forgetVersions();
     this.#hasSynced = true;
-    this.#heardAt = resourceVersion;
+    this.#heardAt.set(namespace, resourceVersion);
     for (const object of objects) this.#accept(object, 'list');
     const listed = new Set(objects.map(keyOf));
     for (const [key, object] of this.#objects) {
+      if (namespace !== undefined && object.metadata?.namespace !== namespace) continue;
       const isYounger = isOlder(resourceVersion, object.metadata?.resourceVersion);
       if (!listed.has(key) && !isYounger) this.#set(key, undefined, 'list');
     }
+  }
+
+  #hear({ metadata }: T): void {
+    const scope = this.#heardAt.has(metadata?.namespace) ? metadata?.namespace : undefined;
+    this.#heardAt.set(scope, metadata?.resourceVersion);
   }
 
   /** The API server went back in time: it was restored from a backup, and whatever it says now is news. */

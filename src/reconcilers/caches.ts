@@ -31,8 +31,9 @@ function pruneCertificate(certificate: TenantCertificate): TenantCertificate {
   return { ...certificate, metadata: { ...certificate.metadata, annotations } };
 }
 
-export function createInformers(client: ApiClient, logger: Logger) {
-  const common = { client, logger };
+/** `namespaces`: the only ones served; empty: all. */
+export function createInformers(client: ApiClient, logger: Logger, namespaces: readonly string[]) {
+  const common = { client, logger, namespaces };
   const certificates = new Informer<TenantCertificate>({
     ...common,
     resource: resources.TenantCertificate,
