@@ -105,7 +105,11 @@ function subscribe(informers: Informers, queues: Queues): (() => void)[] {
       const rivals = [before, after].flatMap((each) => (each === undefined ? [] : [`${each.metadata.namespace}/${each.spec.secretName ?? `${each.metadata.name}-tls`}`]));
       for (const secretName of new Set(rivals)) for (const rival of informers.certificates.cache.keysBy(INDEX.secretName, secretName)) queues.certificates.add(rival);
     }),
-    informers.secrets.cache.onChange(wakeOwner),
+    informers.secrets.cache.onChange((key, before, after, origin) => {
+      wakeOwner(key, before, after, origin);
+      // Its name is free for whoever waited for it.
+      if (after === undefined) for (const claimant of informers.certificates.cache.keysBy(INDEX.secretName, key)) queues.certificates.add(claimant);
+    }),
     informers.configMaps.cache.onChange(wakeOwner),
   ];
 }

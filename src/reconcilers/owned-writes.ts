@@ -1,12 +1,13 @@
 // Writes of Secrets and ConfigMaps that belong to a TenantCertificate. One rule: the first write is a create, so that an object of
 // somebody else is never overwritten; a 409 leads to one read and a judgement by our annotation.
 import type { Refusal } from '../api/conditions.ts';
-import type { ConfigMap, Secret } from '../api/object-meta.ts';
+import type { ConfigMap, ObjectMeta, OwnerReference, Secret } from '../api/object-meta.ts';
 import { isAlreadyExists, isNotFound } from '../kube/api-error.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { Resource } from '../kube/resources.ts';
 import { certificateNameOf } from './owned-secret.ts';
+import { takeOverFields } from './take-over-fields.ts';
 
 export type Written<T> = { readonly kind: 'written'; readonly object: T } | { readonly kind: 'found'; readonly object: T } | { readonly kind: 'refused'; readonly refusal: Refusal };
 
@@ -46,9 +47,28 @@ export async function findOwned<T extends Owned>({ client, resource, signal }: T
   }
 }
 
-/** Later writes: server-side apply, only after the object was seen to be ours. */
-export async function applyOwned<T extends Owned>({ client, resource, signal }: Target, object: T): Promise<T> {
-  return await client.applyServerSide(resource, object, { signal });
+/** Later writes: server-side apply, only after the object was seen to be ours. What we set before and leave out now is removed. */
+export async function applyOwned<T extends Owned>({ client, resource, signal }: Target, object: T, current?: ObjectMeta): Promise<T> {
+  if (current !== undefined && hasStaleOwner(current, object.metadata)) await client.mergePatch(resource, object.metadata, { metadata: { ownerReferences: owners(current, object.metadata) } }, { signal });
+  const applied = await client.applyServerSide(resource, object, { signal });
+  try {
+    if (!(await takeOverFields({ client, resource, signal }, applied))) return applied;
+    return await client.applyServerSide(resource, object, { signal });
+  } catch {
+    // Written it is, and whoever forgot that would write a second certificate; the next write tries again.
+    return applied;
+  }
+}
+
+const isCertificate = ({ kind }: OwnerReference) => kind === 'TenantCertificate';
+
+/** An owner of our kind that is not the one wanted: of a restored backup, or of a policy that has changed. Two controllers would be refused. */
+export function hasStaleOwner(is: ObjectMeta, { ownerReferences = [] }: ObjectMeta): boolean {
+  return (is.ownerReferences ?? []).some((owner) => isCertificate(owner) && !ownerReferences.some(({ uid }) => uid === owner.uid));
+}
+
+function owners(is: ObjectMeta, { ownerReferences = [] }: ObjectMeta): OwnerReference[] {
+  return [...(is.ownerReferences ?? []).filter((owner) => !isCertificate(owner)), ...ownerReferences];
 }
 
 function notOwned({ kind }: Resource, name: string, owner: string | undefined): Refusal {

@@ -34,7 +34,7 @@ export async function repairSecret(repair: Repair, secret: OwnedSecret | undefin
   const { data: held = {} } = found.object;
   // A root is its own anchor.
   const data = { ...held, 'ca.crt': anchors === undefined ? (held['tls.crt'] ?? '') : Buffer.from(anchors).toString('base64') };
-  const applied = pruneSecret(await applyOwned<Secret>(target, { apiVersion: 'v1', kind: 'Secret', metadata: wanted, type: 'kubernetes.io/tls', data }));
+  const applied = pruneSecret(await applyOwned<Secret>(target, { apiVersion: 'v1', kind: 'Secret', metadata: wanted, type: 'kubernetes.io/tls', data }, found.object.metadata));
   context.caches.secrets.observe(applied);
   context.log.info({ secret: `${wanted.namespace}/${wanted.name}` }, 'secret put right');
   return applied;
@@ -45,10 +45,5 @@ function keptAnnotations({ metadata: { annotations = {} } }: OwnedSecret): Recor
 }
 
 function isAsWanted(secret: OwnedSecret, wanted: Secret['metadata'], anchors: string | undefined): boolean {
-  const isOwned = (wanted.ownerReferences ?? []).length > 0;
-  return (
-    hasMetadata(secret.metadata, wanted) &&
-    (isOwned || !(secret.metadata.ownerReferences ?? []).some(({ kind }) => kind === 'TenantCertificate')) &&
-    secret.files['caCerts/ca.crt'] === (anchors === undefined ? secret.files['certs/tls.crt'] : sha256Hex(Buffer.from(anchors)))
-  );
+  return hasMetadata(secret.metadata, wanted) && secret.files['caCerts/ca.crt'] === (anchors === undefined ? secret.files['certs/tls.crt'] : sha256Hex(Buffer.from(anchors)));
 }

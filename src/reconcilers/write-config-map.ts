@@ -6,7 +6,7 @@ import type { CertificateRun } from './certificate-run.ts';
 import { hashData, pruneConfigMap } from './owned-config-map.ts';
 import type { OwnedConfigMap } from './owned-config-map.ts';
 import { certificateNameOf } from './owned-secret.ts';
-import { applyOwned, createOwned } from './owned-writes.ts';
+import { applyOwned, createOwned, hasStaleOwner } from './owned-writes.ts';
 
 export async function writeConfigMap({ context, signal }: CertificateRun, wanted: ConfigMap): Promise<Refusal | undefined> {
   const { name, namespace } = wanted.metadata;
@@ -16,7 +16,7 @@ export async function writeConfigMap({ context, signal }: CertificateRun, wanted
   const target = { client: context.client, resource: resources.ConfigMap, signal };
   const created = known === undefined ? await createOwned<ConfigMap>(target, wanted) : undefined;
   if (created?.kind === 'refused') return created.refusal;
-  const written = created?.kind === 'written' ? created.object : await applyOwned<ConfigMap>(target, wanted);
+  const written = created?.kind === 'written' ? created.object : await applyOwned<ConfigMap>(target, wanted, (known ?? created?.object)?.metadata);
   context.caches.configMaps.observe(pruneConfigMap(written));
   return undefined;
 }
@@ -28,7 +28,7 @@ function isAsWanted({ dataHash, metadata }: OwnedConfigMap, wanted: ConfigMap): 
 /** Whether everything wanted is there; others may have added what they like. */
 export function hasMetadata(is: ObjectMeta, wanted: ObjectMeta): boolean {
   const owned = (wanted.ownerReferences ?? []).every(({ uid }) => is.ownerReferences?.some((owner) => owner.uid === uid));
-  return contains(is.labels, wanted.labels) && contains(is.annotations, wanted.annotations) && owned;
+  return contains(is.labels, wanted.labels) && contains(is.annotations, wanted.annotations) && owned && !hasStaleOwner(is, wanted);
 }
 
 function contains(record: Readonly<Record<string, string>> = {}, part: Readonly<Record<string, string>> = {}): boolean {
