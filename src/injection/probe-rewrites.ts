@@ -21,6 +21,9 @@ export interface ProbePlan {
   readonly findings: readonly Finding<'ProbeNotRewritable'>[];
 }
 
+/** A hook has no time-out of its own: the kubelet waits as long as the pod's grace period lasts, and hangs up then. */
+const LONGEST_HOOK_SECONDS = 3600;
+
 /** Of a pod as its author wrote it: ours taken out. exec probes, and probes of another host, stay what they are. */
 export function planProbeRewrites(pod: Pod, engine: Engine): ProbePlan {
   const rewrites: ProbeRewrite[] = [];
@@ -42,13 +45,16 @@ function planRoute(container: Container, role: ProbeRole, engine: Engine): Probe
   if (probe === undefined || asked === undefined || !isForwardable(probe, role)) return undefined;
   const port = portNumber(container, asked);
   if (port === undefined) return `names the port ${quote(asked)}, which the container does not have`;
-  return routeOf(probe, { path: probePath(container.name, role), port, timeoutSeconds: probe.timeoutSeconds ?? 1 }, engine);
+  return routeOf(probe, { path: probePath(container.name, role), port, timeoutSeconds: isHook(role) ? LONGEST_HOOK_SECONDS : probe.timeoutSeconds ?? 1 }, engine);
 }
 
 /** Another host is not the app. A hook's tcpSocket does nothing: the API keeps the field for compatibility only. */
 function isForwardable({ httpGet, tcpSocket }: Probe, role: ProbeRole): boolean {
-  const isHook = role === 'postStart' || role === 'preStop';
-  return (httpGet?.host ?? tcpSocket?.host ?? '') === '' && (!isHook || httpGet !== undefined);
+  return (httpGet?.host ?? tcpSocket?.host ?? '') === '' && (!isHook(role) || httpGet !== undefined);
+}
+
+function isHook(role: ProbeRole): boolean {
+  return role === 'postStart' || role === 'preStop';
 }
 
 type Base = Pick<ProbeRoute, 'path' | 'port' | 'timeoutSeconds'>;

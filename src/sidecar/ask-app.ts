@@ -1,4 +1,4 @@
-// One question to the app on 127.0.0.1, as the kubelet would put it. Resolves to whether the kubelet would be content; never rejects.
+// One question to the app on 127.0.0.1, as the kubelet would put it. Resolves to whether the kubelet would be content.
 import { connect as connectHttp2, constants } from 'node:http2';
 import type { IncomingHttpHeaders } from 'node:http2';
 import { request as requestHttp } from 'node:http';
@@ -12,8 +12,8 @@ const APP = '127.0.0.1';
 export async function askHttp({ kind, port, target = '/', host = APP, headers = [] }: ProbeRoute, signal: AbortSignal): Promise<boolean> {
   const request = kind === 'HTTPS' ? requestHttps : requestHttp;
   return await new Promise((resolve) => {
-    const given = Object.fromEntries(headers.map(({ name, value }) => [name, value]));
-    const options = { host: APP, port, path: target, agent: false, signal, headers: { ...given, host, connection: 'close' }, rejectUnauthorized: false, servername: '' };
+    const sent = [...headers.flatMap(({ name, value }) => [name, value]), 'Host', host, 'Connection', 'close'];
+    const options = { host: APP, port, path: target, agent: false, signal, headers: sent, rejectUnauthorized: false, servername: '' };
     request(options, (response) => {
       const { statusCode = 0 } = response;
       response.on('error', () => {}).destroy();
@@ -50,7 +50,7 @@ export async function askGrpc({ port, service = '' }: ProbeRoute, signal: AbortS
         answer.frame = Buffer.concat([answer.frame, chunk]);
         if (answer.frame.length > SERVING.length) stream.close(constants.NGHTTP2_CANCEL);
       });
-      stream.on('close', () => resolve(answer.headers[':status'] === 200 && answer.headers['grpc-status'] === '0' && answer.frame.equals(SERVING)));
+      stream.on('close', () => resolve(Number(answer.headers[':status']) === 200 && answer.headers['grpc-status'] === '0' && answer.frame.equals(SERVING)));
       stream.end(checkRequest(service));
     });
   } finally {

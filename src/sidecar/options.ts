@@ -31,8 +31,8 @@ export function parseOptions(args: readonly string[], environment: Environment):
   const statusPort = numbers.read('--status-port', flags['status-port'], 65_535) ?? SIDECAR.statusPort;
   const appPort = numbers.read(SIDECAR_ENV.appPort, environment[SIDECAR_ENV.appPort], 65_535);
   const listenerPort = numbers.read(SIDECAR_ENV.listenerPort, environment[SIDECAR_ENV.listenerPort], 65_535);
-  const probes = readProbes(environment[SIDECAR_ENV.probes]);
-  const problems = [...numbers.problems, ...(probes === undefined ? [`${SIDECAR_ENV.probes} is no list of probe routes`] : [])];
+  const problems = [...numbers.problems];
+  const probes = readProbes(environment[SIDECAR_ENV.probes], problems);
   if (problems.length > 0) return { kind: 'invalid', problems };
   return {
     kind: 'run',
@@ -41,7 +41,7 @@ export function parseOptions(args: readonly string[], environment: Environment):
       manifest: flags['unsafe-no-manifest'] === true ? 'ignored' : 'required',
       statusPort,
       ...defined('statusHost', flags['status-host']),
-      probes: probes ?? [],
+      probes,
       pod: { ...defined('appPort', appPort), ...defined('listenerPort', listenerPort) },
       // Outside Kubernetes the app may be meant to be reachable.
       listenTables: environment[SIDECAR_ENV.podIP] === undefined ? [] : LISTEN_TABLES,
@@ -51,11 +51,12 @@ export function parseOptions(args: readonly string[], environment: Environment):
   };
 }
 
-function readProbes(text = '[]'): readonly ProbeRoute[] | undefined {
+function readProbes(text: string | undefined, problems: string[]): readonly ProbeRoute[] {
   try {
-    return readProbeRoutes(text);
+    return readProbeRoutes(text ?? '[]');
   } catch {
-    return undefined;
+    problems.push(`${SIDECAR_ENV.probes} is no list of probe routes`);
+    return [];
   }
 }
 

@@ -24,6 +24,6 @@ export function createProbeForwarder(routes: readonly ProbeRoute[]): ForwardProb
 async function forward(route: ProbeRoute, response: ServerResponse): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  const isWell = await ASK[route.kind](route, AbortSignal.any([gone.signal, AbortSignal.timeout(route.timeoutSeconds * 1000)]));
+  const isWell = await ASK[route.kind](route, AbortSignal.any([gone.signal, AbortSignal.timeout(route.timeoutSeconds * 1000)])).catch(() => false);
   if (!response.destroyed) response.writeHead(isWell ? 200 : 503, { 'content-length': 0 }).end();
 }
