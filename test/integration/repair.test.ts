@@ -203,8 +203,7 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
 
     it('is given its new owner when it still names the old one', async () => {
       const { metadata } = await issue('stale-owner');
-      const { ownerReferences = [] } = (await certificates.secret('stale-owner-tls')).metadata;
-      const stale = ownerReferences.map((owner) => ({ ...owner, uid: '11111111-2222-3333-4444-555555555555' }));
+      const stale = [{ apiVersion: 'tenant-mtls.dev/v1alpha1', kind: 'TenantCertificate', name: 'stale-owner', uid: '11111111-2222-3333-4444-555555555555', controller: true }];
       for (const [resource, name] of [[resources.Secret, 'stale-owner-tls'], [resources.ConfigMap, 'stale-owner-proxy']] as const) {
         await admin.mergePatch(resource, { namespace, name }, { metadata: { ownerReferences: stale } }, BY_HAND);
       }
