@@ -89,9 +89,8 @@ describe('createProbeForwarder', () => {
   });
 
   it('is content with any certificate of an HTTPS app', async () => {
-    const ca = new TestCa('/CN=nobody');
+    using ca = new TestCa('/CN=nobody');
     const { certificate: cert, key } = ca.issue('/CN=other.example', []);
-    ca.dispose();
     const port = await listen(createHttps({ cert, key }, (_, response) => response.end()));
     assert.equal((await ask({ kind: 'HTTPS', port, target: '/' })).status, 200);
     assert.equal((await ask({ kind: 'HTTP', port, target: '/' })).status, 503);
