@@ -7,18 +7,25 @@ import { hashData, pruneConfigMap } from './owned-config-map.ts';
 import type { OwnedConfigMap } from './owned-config-map.ts';
 import { certificateNameOf } from './owned-secret.ts';
 import { applyOwned, createOwned, hasStaleOwner } from './owned-writes.ts';
+import type { Target } from './owned-writes.ts';
 
 export async function writeConfigMap({ context, signal }: CertificateRun, wanted: ConfigMap): Promise<Refusal | undefined> {
+  const { client, caches } = context;
   const { name, namespace } = wanted.metadata;
-  const cached = context.caches.configMaps.get(`${namespace}/${name}`);
+  const cached = caches.configMaps.get(`${namespace}/${name}`);
   const known = cached !== undefined && certificateNameOf(cached) === certificateNameOf(wanted) ? cached : undefined;
   if (known !== undefined && isAsWanted(known, wanted)) return undefined;
-  const target = { client: context.client, resource: resources.ConfigMap, signal };
-  const created = known === undefined ? await createOwned<ConfigMap>(target, wanted) : undefined;
-  if (created?.kind === 'refused') return created.refusal;
-  const written = created?.kind === 'written' ? created.object : await applyOwned<ConfigMap>(target, wanted, (known ?? created?.object)?.metadata);
-  context.caches.configMaps.observe(pruneConfigMap(written));
+  const target = { client, resource: resources.ConfigMap, signal };
+  const written = known === undefined ? await createOrApply(target, wanted) : await applyOwned(target, wanted, known.metadata);
+  if ('reason' in written) return written;
+  caches.configMaps.observe(pruneConfigMap(written));
   return undefined;
+}
+
+async function createOrApply(target: Target, wanted: ConfigMap): Promise<ConfigMap | Refusal> {
+  const created = await createOwned(target, wanted);
+  if (created.kind === 'refused') return created.refusal;
+  return created.kind === 'written' ? created.object : await applyOwned(target, wanted, created.object.metadata);
 }
 
 function isAsWanted({ dataHash, metadata }: OwnedConfigMap, wanted: ConfigMap): boolean {
