@@ -128,7 +128,8 @@ async function lead(parts: Parts, signal: AbortSignal): Promise<void> {
       ),
       keepAuditing(
         {
-          client, log, metrics, recordEvent, images: config.images, namespace: config.namespace, clock: systemClock, random: Math.random,
+          client, log, metrics, recordEvent, images: config.images, namespace: config.namespace, watchNamespaces: config.watchNamespaces,
+          clock: systemClock, random: Math.random,
           caches: { certificates: certificates.cache, namespaces: namespaces.cache, pods: pods.cache },
         },
         leading,

@@ -6,7 +6,7 @@ import type { Engine, TenantCertificate } from '../api/tenant-certificate.ts';
 import type { Workload } from '../injection/carry-annotations.ts';
 import { decideInjection } from '../injection/decide-injection.ts';
 import type { Pod } from '../injection/pod.ts';
-import type { ApiClient } from '../kube/api-client.ts';
+import type { ApiClient, ListOptions } from '../kube/api-client.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import type { Cache } from '../kube/cache.ts';
 import type { Logger } from '../kube/logger.ts';
@@ -23,6 +23,8 @@ export interface AuditSources {
   readonly client: Pick<ApiClient, 'pages' | 'get'>;
   readonly caches: { readonly certificates: Cache<TenantCertificate>; readonly namespaces: Cache<Namespace>; readonly pods: Cache<InjectedPod> };
   readonly images: Readonly<Record<Engine, string>>;
+  /** Empty: all. */
+  readonly watchNamespaces: readonly string[];
   /** The operator's own namespace, which the webhook keeps out of. */
   readonly namespace: string;
   readonly log: Logger;
@@ -49,9 +51,10 @@ async function findBarePods(options: AuditSources, signal: AbortSignal): Promise
 }
 
 /** The pods with a sidecar, whole: what would be injected depends on all of a pod. */
-async function findOutdated({ client, caches, images }: AuditSources, signal: AbortSignal): Promise<Missed[]> {
+async function findOutdated(sources: AuditSources, signal: AbortSignal): Promise<Missed[]> {
+  const { caches, images } = sources;
   const found: Missed[] = [];
-  for await (const { items } of client.pages<Pod & KubeObject>(resources.Pod, { labelSelector: LABEL.certificate, signal })) {
+  for await (const items of listPages<Pod & KubeObject>(sources, resources.Pod, { labelSelector: LABEL.certificate, signal })) {
     for (const pod of items) {
       const { namespace = '', labels } = pod.metadata ?? {};
       const known = caches.pods.get(keyOf(pod));
@@ -69,7 +72,7 @@ async function findOutdated({ client, caches, images }: AuditSources, signal: Ab
 async function lookAt<T extends KubeObject>(sources: AuditSources, kind: AuditedKind, isSuspicious: (object: KubeObject) => boolean, signal: AbortSignal): Promise<T[]> {
   const { client, log } = sources;
   const suspects: KubeObject[] = [];
-  for await (const { items } of client.pages(resources[kind], { metadataOnly: true, signal })) {
+  for await (const items of listPages<KubeObject>(sources, resources[kind], { metadataOnly: true, signal })) {
     suspects.push(...items.filter((object) => isAsking(sources, object) && isSuspicious(object)));
   }
   if (suspects.length > MOST_LOOKED_AT) log.warn({ kind, suspects: suspects.length, lookedAt: MOST_LOOKED_AT }, 'audit is incomplete');
@@ -79,6 +82,12 @@ async function lookAt<T extends KubeObject>(sources: AuditSources, kind: Audited
     if (object !== undefined) whole.push(object);
   }
   return whole;
+}
+
+async function* listPages<T>({ client, watchNamespaces }: AuditSources, resource: Resource, options: ListOptions): AsyncGenerator<readonly T[]> {
+  for (const namespace of watchNamespaces.length === 0 ? [undefined] : watchNamespaces) {
+    for await (const { items } of client.pages<T>(resource, { ...options, namespace })) yield items;
+  }
 }
 
 function isAsking({ caches, namespace: own }: AuditSources, object: KubeObject): boolean {
