@@ -1,7 +1,6 @@
 // Composition root of the control plane: builds everything, starts it in order, stops it in reverse. Decides nothing.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { KubeConfig } from '@kubernetes/client-node';
 import { createLookups } from './admission/lookup.ts';
 import type { PodOwner } from './admission/mutate-pod.ts';
 import { nudgeOwners } from './admission/nudge-owners.ts';
@@ -13,6 +12,7 @@ import { systemClock } from './controller/clock.ts';
 import { LeaderElection } from './controller/leader-election.ts';
 import { describeError } from './errors.ts';
 import { ApiClient } from './kube/api-client.ts';
+import { findCluster } from './kube/cluster-access.ts';
 import type { EventNote } from './kube/event-series.ts';
 import type { KubeObject } from './kube/object.ts';
 import { EventRecorder } from './kube/events.ts';
@@ -42,8 +42,9 @@ interface Parts {
 
 /** Runs until the signal is aborted; resolves when everything has ended and the lease is released. */
 export async function runOperator(config: Config, { log, version, signal }: { log: Logger; version: string; signal: AbortSignal }): Promise<void> {
-  const parts = build(config, log, version);
-  const { client, informers, metrics, events } = parts;
+  const client = new ApiClient(await findCluster(config.kubeconfig, process.env), { version });
+  const parts = build(config, { log, client });
+  const { informers, metrics, events } = parts;
   const running = Object.values(informers).map(async (informer) => await informer.run(signal));
   const webhook = config.webhook.enabled ? startWebhook(parts, signal) : undefined;
   const notReadyBecause = () => [...unsynced(informers), ...(webhook?.notReadyBecause() ?? [])];
@@ -59,8 +60,7 @@ export async function runOperator(config: Config, { log, version, signal }: { lo
   log.info({}, 'operator stopped');
 }
 
-function build(config: Config, log: Logger, version: string): Parts {
-  const client = new ApiClient(loadKubeConfig(config.kubeconfig), { version });
+function build(config: Config, { log, client }: Pick<Parts, 'log' | 'client'>): Parts {
   return {
     config, log, client,
     metrics: createMetrics(),
@@ -69,13 +69,6 @@ function build(config: Config, log: Logger, version: string): Parts {
     pendingOwners: new PendingOwners(),
     leadership: { isLeader: false },
   };
-}
-
-function loadKubeConfig(path: string): KubeConfig {
-  const kubeConfig = new KubeConfig();
-  if (path === '') kubeConfig.loadFromDefault();
-  else kubeConfig.loadFromFile(path);
-  return kubeConfig;
 }
 
 function startWebhook({ config, client, log, metrics, informers, events, pendingOwners, leadership }: Parts, signal: AbortSignal): Webhook {
@@ -122,7 +115,7 @@ async function lead(parts: Parts, signal: AbortSignal): Promise<void> {
       runControlLoops(
         {
           client, informers, log, metrics, workers: config.workers, namespace: config.namespace, recordEvent,
-          random: Math.random, now: () => new Date(), serial: () => randomBytes(16),
+          random: Math.random, now: () => new Date(), serial: () => randomBytes(16), rotationWaitMs: config.rotationWaitMs,
         },
         leading,
       ),

@@ -1,5 +1,5 @@
-import type { KubeConfig } from '@kubernetes/client-node';
 import { FIELD_MANAGER } from '../api/names.ts';
+import type { ClusterAccess } from './cluster-access.ts';
 import { Connection } from './connection.ts';
 import { formatKey, type KubeObject, type ObjectRef } from './object.ts';
 import { collectionPath, objectPath, type Resource } from './resources.ts';
@@ -54,8 +54,8 @@ export class ApiClient {
   readonly #connection: Connection;
   readonly #transport: Transport;
 
-  constructor(kubeConfig: KubeConfig, { version = 'dev' }: { readonly version?: string } = {}) {
-    this.#connection = new Connection(kubeConfig);
+  constructor(cluster: ClusterAccess, { version = 'dev' }: { readonly version?: string } = {}) {
+    this.#connection = new Connection(cluster);
     this.#transport = new Transport({ connection: this.#connection, userAgent: `tenant-mtls/${version}` });
   }
 

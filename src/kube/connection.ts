@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
 import { Agent, ProxyAgent, type Dispatcher } from 'undici';
+import type { ClusterAccess } from './cluster-access.ts';
 
 /**
- * How to reach one API server: two connection pools and the headers that say who we are. client-node knows how to
- * log in (files, exec plugins) but reads files and opens connections for every request; here it is asked once a
+ * How to reach one API server: two connection pools and the headers that say who we are. whoever knows how to
+ * log in (client-node, for files and exec plugins) reads files for every request; here it is asked once a
  * minute, and the pools are replaced only when a certificate has changed.
  */
 export type Route = {
@@ -25,15 +25,15 @@ const REFRESH_MS = 60_000;
 const CONNECTIONS = 32;
 
 export class Connection {
-  readonly #kubeConfig: KubeConfig;
+  readonly #cluster: ClusterAccess;
   readonly #now: () => number;
   #route: Route | undefined;
   #fingerprint = '';
   #refreshAt = 0;
   #refreshing: Promise<Route> | undefined;
 
-  constructor(kubeConfig: KubeConfig, now: () => number = Date.now) {
-    this.#kubeConfig = kubeConfig;
+  constructor(cluster: ClusterAccess, now: () => number = Date.now) {
+    this.#cluster = cluster;
     this.#now = now;
   }
 
@@ -54,10 +54,10 @@ export class Connection {
   }
 
   async #refresh(): Promise<Route> {
-    const cluster = this.#kubeConfig.getCurrentCluster();
+    const cluster = this.#cluster.getCurrentCluster();
     if (cluster === null) throw new Error('the kubeconfig names no current cluster');
     const options: RequestOptions = {};
-    await this.#kubeConfig.applyToHTTPSOptions(options);
+    await this.#cluster.applyToHTTPSOptions(options);
     const { ca, cert, key, servername, rejectUnauthorized } = options;
     const tls = withoutUndefined({ ca, cert, key, servername, rejectUnauthorized });
     const url = new URL(cluster.server);
