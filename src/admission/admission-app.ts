@@ -10,7 +10,7 @@ import { InFlightBudget } from './in-flight-budget.ts';
 import type { InFlightLimits } from './in-flight-budget.ts';
 import type { AdmissionMetrics, Mutate } from './review-handler.ts';
 import { handleReview } from './review-handler.ts';
-import { parseReview } from './review.ts';
+import { parseReview, writeAnswer } from './review.ts';
 
 export interface AdmissionLimits extends InFlightLimits {
   /** Objects have at most 1.5 MiB in etcd, but a review of an update carries two, and JSON is longer than protobuf. */
@@ -42,7 +42,8 @@ export function buildAdmissionApp(options: AdmissionAppOptions): FastifyInstance
   app.post('/mutate', async (request, reply) => {
     const review = parseReview(request.body);
     if (review.outcome === 'malformed') return await reply.code(400).send({ message: review.message });
-    return await handleReview(options, review.request);
+    const answer = await handleReview(options, review.request);
+    return await reply.type('application/json; charset=utf-8').send(writeAnswer(answer));
   });
   addHealthRoutes(app, options.notReadyBecause);
   return app;

@@ -3,13 +3,14 @@
 import type { Engine } from '../api/tenant-certificate.ts';
 import { decideInjection, requestedCertificate } from '../injection/decide-injection.ts';
 import type { Injection, InjectionContext } from '../injection/decide-injection.ts';
+import { describeReport, reasonsOf, warningsOf } from '../injection/describe-report.ts';
 import { injectSidecar } from '../injection/inject-sidecar.ts';
 import { createJsonPatch } from '../injection/json-patch.ts';
 import type { Pod } from '../injection/pod.ts';
+import { reportInjection } from '../injection/report.ts';
+import type { ObjectReference, Report } from '../injection/report.ts';
 import { readSettings } from '../injection/settings.ts';
 import type { EventNote } from '../kube/event-series.ts';
-import type { OwnerReference } from '../kube/object.ts';
-import { describeFinding, describeFindings, reasonsOf } from './describe-findings.ts';
 import type { Lookups } from './lookup.ts';
 import type { AdmissionRequest, Verdict } from './review.ts';
 
@@ -19,7 +20,7 @@ export const REFUSED = 'no TLS sidecar can be injected';
 /** Who made a pod, and will make it again. */
 export interface PodOwner {
   readonly namespace: string;
-  readonly reference: OwnerReference;
+  readonly reference: ObjectReference;
 }
 
 /** What a decision about a pod depends on, besides the pod. */
@@ -39,14 +40,15 @@ export async function mutatePod(mutation: PodMutation, request: AdmissionRequest
   if (request.operation !== 'CREATE' || request.object === undefined) return { outcome: 'unchanged', reasons: [], allowed: true };
   const pod = request.object as Pod;
   const injection = await decideFor(mutation, pod, request.namespace);
+  const report = reportInjection(pod, request.namespace, injection);
   switch (injection.outcome) {
     case 'inject':
-      return { outcome: 'mutated', reasons: [], allowed: true, patch: createJsonPatch(pod, injectSidecar(pod, injection.sidecar)) };
+      return { outcome: 'mutated', reasons: [], report, allowed: true, patch: createJsonPatch(pod, injectSidecar(pod, injection.sidecar)) };
     case 'skip':
-      return leaveAlone(injection.reasons);
+      return leaveAlone(report);
     case 'refuse':
-      if (!request.dryRun) tellOwner(mutation, request, injection.reasons);
-      return refuse(injection.reasons);
+      if (!request.dryRun) tellOwner(mutation, pod, report);
+      return { outcome: 'refused', reasons: reasonsOf(report), report, allowed: false, code: 403, message: refusal(report) };
   }
 }
 
@@ -62,24 +64,20 @@ export async function decideFor(knowledge: InjectionKnowledge, pod: Pod, namespa
 }
 
 /** Who asked for a sidecar and does not get one is told so, even if it is what somebody else wanted. */
-function leaveAlone(findings: (Injection & { outcome: 'skip' })['reasons']): Verdict {
-  const surprising = findings.filter(({ reason }) => reason === 'NamespaceOptedOut');
-  const warnings = surprising.map((finding) => `tenant-mtls: no sidecar: ${describeFinding(finding)}`);
-  return { outcome: 'unchanged', reasons: reasonsOf(findings), allowed: true, warnings };
+function leaveAlone(report: Report): Verdict {
+  const isSurprising = report.reasons.some(({ reason }) => reason === 'NamespaceOptedOut');
+  return { outcome: 'unchanged', reasons: reasonsOf(report), report, allowed: true, warnings: isSurprising ? warningsOf(report, 'no sidecar') : [] };
 }
 
-function refuse(findings: Refusals): Verdict {
-  return { outcome: 'refused', reasons: reasonsOf(findings), allowed: false, code: 403, message: `${REFUSED}: ${describeFindings(findings)}` };
+function refusal(report: Report): string {
+  return `${REFUSED}: ${describeReport(report)}`;
 }
 
-type Refusals = (Injection & { outcome: 'refuse' })['reasons'];
-
-function tellOwner(mutation: PodMutation, { namespace, object }: AdmissionRequest, findings: Refusals): void {
-  const reference = object?.metadata?.ownerReferences?.find(({ controller }) => controller === true);
-  const [first] = findings;
+function tellOwner(mutation: PodMutation, pod: Pod, report: Report): void {
+  const { namespace, owner: reference, reasons: [first] } = report;
   if (reference === undefined || first === undefined) return;
   const owner = { namespace, reference };
-  mutation.recordEvent(owner, { type: 'Warning', reason: first.reason, message: `${REFUSED}: ${describeFindings(findings)}` });
-  const name = requestedCertificate(object as Pod);
-  if (name !== undefined && findings.some(({ reason }) => reason === 'CertificateNotFound')) mutation.rememberOwner({ namespace, name }, owner);
+  mutation.recordEvent(owner, { type: 'Warning', reason: first.reason, message: refusal(report) });
+  const name = requestedCertificate(pod);
+  if (name !== undefined && reasonsOf(report).includes('CertificateNotFound')) mutation.rememberOwner({ namespace, name }, owner);
 }

@@ -2,8 +2,9 @@
 // refused; what would keep its pods from being injected is a warning, shown to whoever applies it.
 import { carryAnnotations, templateOf } from '../injection/carry-annotations.ts';
 import type { Workload } from '../injection/carry-annotations.ts';
+import { reasonsOf, warningsOf } from '../injection/describe-report.ts';
 import { createJsonPatch } from '../injection/json-patch.ts';
-import { describeFinding, reasonsOf } from './describe-findings.ts';
+import { reportInjection } from '../injection/report.ts';
 import { decideFor } from './mutate-pod.ts';
 import type { InjectionKnowledge } from './mutate-pod.ts';
 import type { AdmissionRequest, Verdict } from './review.ts';
@@ -26,9 +27,9 @@ async function foresee(knowledge: InjectionKnowledge, workload: Workload, namesp
   const template = templateOf(workload);
   if (template === undefined) return { warnings: [], reasons: [] };
   try {
-    const injection = await decideFor(knowledge, template, namespace);
-    const findings = injection.outcome === 'inject' ? [] : injection.reasons.filter(({ reason }) => reason !== 'NotOptedIn' && reason !== 'OptedOut');
-    return { warnings: findings.slice(0, 5).map((finding) => `tenant-mtls: its pods will get no sidecar: ${describeFinding(finding)}`), reasons: reasonsOf(findings) };
+    const report = reportInjection(template, namespace, await decideFor(knowledge, template, namespace));
+    const isWanted = report.reasons.some(({ reason }) => reason === 'NotOptedIn' || reason === 'OptedOut');
+    return isWanted ? { warnings: [], reasons: [] } : { warnings: warningsOf(report, 'its pods will get no sidecar'), reasons: reasonsOf(report) };
   } catch {
     return { warnings: [], reasons: [] };
   }

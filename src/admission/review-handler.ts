@@ -40,8 +40,8 @@ async function decide({ mutate, log }: ReviewHandling, request: AdmissionRequest
 }
 
 /** Unchanged objects are the many; they would drown the rest. */
-function logVerdict(log: Logger, request: AdmissionRequest, { outcome, reasons }: Verdict): void {
-  const fields = { ...identify(request), outcome, reasons };
+function logVerdict(log: Logger, request: AdmissionRequest, { outcome, reasons, report }: Verdict): void {
+  const fields = { ...identify(request), outcome, reasons, certificate: report?.certificate, engine: report?.engine, owner: report?.owner?.name };
   if (outcome === 'unchanged') log.debug(fields, 'admission reviewed');
   else log.info(fields, 'admission reviewed');
 }

@@ -1,5 +1,6 @@
 // AdmissionReview in and out (admission.k8s.io/v1). One rule: what comes in is not trusted until `parseReview` has returned it,
 // and whatever carried a uid gets an answer that carries the same uid.
+import type { Report } from '../injection/report.ts';
 import type { JsonPatchOperation } from '../kube/api-client.ts';
 import type { KubeObject } from '../kube/object.ts';
 
@@ -32,6 +33,8 @@ export type ParsedReview =
 export type Verdict = {
   readonly outcome: 'mutated' | 'unchanged' | 'refused' | 'failed';
   readonly reasons: readonly string[];
+  /** Where a pod was decided about. */
+  readonly report?: Report;
   readonly warnings?: readonly string[];
 } & (
   | { readonly allowed: true; readonly patch?: readonly JsonPatchOperation[] }
@@ -111,6 +114,12 @@ export function answerReview(uid: string, verdict: Verdict): AdmissionReviewAnsw
     ? { uid, allowed: true, ...encodePatch(verdict.patch), ...warnings }
     : { uid, allowed: false, status: describeRefusal(verdict.code, verdict.message), ...warnings };
   return { apiVersion: API_VERSION, kind: 'AdmissionReview', response };
+}
+
+/** The answer as JSON. A patch of several kilobytes is not looked through again for characters to escape: base64 has none. */
+export function writeAnswer({ response: { patch, ...response }, ...review }: AdmissionReviewAnswer): string {
+  const text = JSON.stringify({ ...review, response });
+  return patch === undefined ? text : `${text.slice(0, -2)},"patch":"${patch}"}}`;
 }
 
 function encodePatch(patch: readonly JsonPatchOperation[] = []): { patchType?: 'JSONPatch'; patch?: string } {

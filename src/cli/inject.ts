@@ -23,7 +23,7 @@ export async function injectFiles(args: readonly string[], io: InjectIo): Promis
     texts.push(injected.text);
     reports.push(...injected.reports);
   }
-  for (const report of reports) io.stderr.write(`${describeReport(report)}\n`);
+  for (const report of reports) io.stderr.write(`${describeObject(report)}\n`);
   if (reports.some(({ decision }) => decision === 'refused')) return 1;
   io.stdout.write(joinDocuments(texts));
   return 0;
@@ -57,7 +57,7 @@ async function injectDocument(document: ManifestDocument, decide: Decide, defaul
   return { text: rewriteDocument(document, strict.object), reports };
 }
 
-export function describeReport({ kind, name, decision, certificate, engine, reasons }: ObjectReport): string {
+export function describeObject({ kind, name, decision, certificate, engine, reasons }: ObjectReport): string {
   const what = `${kind.toLowerCase()}/${name}: ${decision}`;
   if (decision === 'injected') return `${what} (TenantCertificate ${certificate ?? ''}, engine ${engine ?? ''})`;
   return [what, ...reasons.map(({ reason, message, remedy }) => `  ${reason}: ${message}\n    -> ${remedy}`)].join('\n');

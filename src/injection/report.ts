@@ -9,7 +9,7 @@ export interface ObjectReference {
   readonly apiVersion: string;
   readonly kind: string;
   readonly name: string;
-  readonly uid?: string;
+  readonly uid: string;
 }
 
 export interface Report {

@@ -20,13 +20,13 @@ const CERTIFICATE = {
   spec: { issuer: { kind: 'Secret', name: 'shop-ca' }, commonName: 'hello.shop.example' },
 } as TenantCertificate;
 
-const OWNER = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'hello-5d', uid: 'u-1', controller: true };
+const OWNER = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'hello-5d', uid: 'u-1' };
 
 function aPod(annotations: Record<string, string>, spec: object = {}): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { generateName: 'hello-5d-', annotations, ownerReferences: [OWNER] },
+    metadata: { generateName: 'hello-5d-', annotations, ownerReferences: [{ ...OWNER, controller: true }] },
     spec: { containers: [{ name: 'app', image: 'hello', ports: [{ containerPort: 8080 }] }], ...spec },
   };
 }
@@ -90,7 +90,9 @@ describe(mutatePod.name, () => {
   it('leaves a pod alone that does not ask, without asking anybody', async () => {
     const fail = (): never => assert.fail('nothing needs to be looked up');
     const { mutation } = aMutation({ certificate: fail, namespace: fail });
-    assert.deepEqual(await mutatePod(mutation, aParsed({ object: aPod({}) })), { outcome: 'unchanged', reasons: ['NotOptedIn'], allowed: true, warnings: [] });
+    const { report, ...verdict } = await mutatePod(mutation, aParsed({ object: aPod({}) }));
+    assert.deepEqual(verdict, { outcome: 'unchanged', reasons: ['NotOptedIn'], allowed: true, warnings: [] });
+    assert.equal(report?.decision, 'skipped');
   });
 
   it('lets a pod pass in a namespace that has opted out, with a warning', async () => {
@@ -183,7 +185,7 @@ describe(mutateWorkload.name, () => {
   const untouched: Record<string, object> = {
     'one without our annotations': { object: aWorkload('Deployment', {}) },
     'one that goes away': { operation: 'UPDATE', object: aWorkload('Deployment', { deletionTimestamp: '2026-11-24T00:00:00Z', annotations: { [ANNOTATION.certificate]: 'hello' } }) },
-    'one with a controller': { object: aWorkload('Deployment', { annotations: { [ANNOTATION.certificate]: 'hello' }, ownerReferences: [OWNER] }) },
+    'one with a controller': { object: aWorkload('Deployment', { annotations: { [ANNOTATION.certificate]: 'hello' }, ownerReferences: [{ ...OWNER, controller: true }] }) },
     'one that is deleted': { operation: 'DELETE', object: null, oldObject: aWorkload('Deployment', { annotations: { [ANNOTATION.certificate]: 'hello' } }) },
   };
   for (const [name, request] of Object.entries(untouched)) {

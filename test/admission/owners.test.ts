@@ -9,7 +9,7 @@ import { ApiError } from '../../src/kube/api-error.ts';
 import { aRecorder } from './fixtures.ts';
 
 function anOwner(uid: string, reference: Partial<PodOwner['reference']> = {}): PodOwner {
-  return { namespace: 'shop', reference: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `rs-${uid}`, uid, controller: true, ...reference } };
+  return { namespace: 'shop', reference: { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: `rs-${uid}`, uid, ...reference } };
 }
 
 const uids = (owners: readonly PodOwner[]): string[] => owners.map(({ reference }) => reference.uid);
