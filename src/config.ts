@@ -1,4 +1,5 @@
 // Flags and environment -> one frozen Config. The table below is the only description of an option: it parses, defaults and prints --help.
+import { parseDurationMs } from './api/duration.ts';
 import { UsageError } from './errors.ts';
 
 interface Option {
@@ -19,6 +20,8 @@ const isName = (value: string) => (/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(v
 
 const isImage = (value: string) => (/^[\w.:/@-]{1,512}$/.test(value) ? undefined : 'must be an image reference');
 
+const isDuration = (value: string) => (/^(\d{1,7}[hms])+$/.test(value) ? undefined : 'must be a duration such as 90s');
+
 const isNamespaceList = (value: string) =>
   value === '' || value.split(',').every((name) => isName(name) === undefined) ? undefined : 'must be a comma-separated list of namespaces';
 
@@ -35,6 +38,7 @@ export const OPTIONS = {
   webhook: { flag: 'webhook', fallback: 'on', help: 'on, or off to run without the admission webhook', check: isOneOf('on', 'off') },
   metricsPort: { flag: 'metrics-port', fallback: '8080', help: 'port of /metrics, /healthz and /readyz', check: isInteger(0, 65_535) },
   workers: { flag: 'workers', fallback: '16', help: 'certificates reconciled at once', check: isInteger(1, 256) },
+  rotationWait: { flag: 'rotation-wait', fallback: '90s', help: 'while a CA is replaced: how long pods are given to load what was written', check: isDuration },
   leaderElection: { flag: 'leader-election', fallback: 'on', help: 'on, or off when there is only one replica', check: isOneOf('on', 'off') },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', fallback: 'info', help: 'debug, info, warn or error', check: isOneOf('debug', 'info', 'warn', 'error') },
 } as const satisfies Record<string, Option>;
@@ -52,6 +56,7 @@ export interface Config {
   readonly webhook: { readonly enabled: boolean; readonly port: number; readonly service: string; readonly configuration: string };
   readonly metricsPort: number;
   readonly workers: number;
+  readonly rotationWaitMs: number;
   readonly leaderElection: boolean;
   readonly logLevel: string;
 }
@@ -77,6 +82,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
     webhook: { enabled: raw.webhook === 'on', port: Number(raw.webhookPort), service: raw.webhookService, configuration: raw.webhookConfiguration },
     metricsPort: Number(raw.metricsPort),
     workers: Number(raw.workers),
+    rotationWaitMs: parseDurationMs(raw.rotationWait),
     leaderElection: raw.leaderElection === 'on',
     logLevel: raw.logLevel,
   });

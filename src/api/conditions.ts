@@ -10,6 +10,7 @@ export const CONDITION = {
   crlExpiring: 'CRLExpiring',
   validityClipped: 'ValidityClipped',
   inUse: 'InUse',
+  nameCollision: 'NameCollision',
   engineAdvice: 'EngineAdvice',
   networkPolicyReady: 'NetworkPolicyReady',
   podsMissed: 'PodsMissed',

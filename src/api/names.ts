@@ -37,6 +37,8 @@ export const OWN_ANNOTATION = {
   certificateHash: `${GROUP}/certificate-sha256`,
   /** On a Secret: SHA-256 of the issuer's certificate. */
   issuerHash: `${GROUP}/issuer-sha256`,
+  /** On a Secret that keeps the state of an authority (anchors, CRL, a Tenant's key): whose it is, `Tenant/shop` or `Secret/shop/shop-ca`. */
+  authority: `${GROUP}/authority`,
   /** On a Secret: how many times a certificate has been issued for its TenantCertificate. */
   revision: `${GROUP}/revision`,
   /** On a ConfigMap: SHA-256 of its manifest, which is what a sidecar says it has loaded. */
@@ -51,11 +53,16 @@ export const OWN_ANNOTATION = {
   refresh: `${GROUP}/refresh`,
 } as const;
 
+/** On a CA Secret: "true" has a CRL kept for it before anything is revoked. */
+export const CRL_ANNOTATION = `${GROUP}/crl`;
+
 export const LABEL = {
   /** On injected pods, and on what we write: the TenantCertificate's name. */
   certificate: `${GROUP}/certificate`,
   /** On Secrets and ConfigMaps we write and on CA material we keep, so that caches hold nothing else. */
   managedBy: 'app.kubernetes.io/managed-by',
+  /** On the Secret of a Tenant's authority: its Tenant. It holds a key and is in no cache. */
+  tenant: `${GROUP}/tenant`,
 } as const;
 
 export const MANAGED_BY = 'tenant-mtls';

@@ -4,8 +4,13 @@ import { REVOCATION_REASONS } from '../api/certificate-identity.ts';
 import type { RevocationReason } from '../api/tenant-certificate.ts';
 import { instant, parseInstant, writeInstant } from './instant.ts';
 
-/** The key of the Secret. */
-export const CRL_STATE_KEY = 'state.json';
+/** The keys of the Secret for the CRL of one issuer, who is known by name and key: `crlIssuerId`. */
+export function crlKeys(id: string): { readonly state: string; readonly crl: string } {
+  return { state: `${id}.json`, crl: `${id}.crl` };
+}
+
+/** The key under which the CRLs in force stand together, as PEM. */
+export const CRL_BUNDLE_KEY = 'ca.crl';
 
 export interface CrlEntry {
   /** As `openssl x509 -serial` prints it. */

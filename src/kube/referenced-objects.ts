@@ -1,7 +1,7 @@
 import type { ApiClient } from './api-client.ts';
 import { Informer } from './informer.ts';
 import type { Logger } from './logger.ts';
-import { formatKey, type KubeObject, type ObjectRef } from './object.ts';
+import { formatKey, keyOf, type KubeObject, type ObjectRef } from './object.ts';
 import type { Resource } from './resources.ts';
 
 /**
@@ -36,6 +36,11 @@ export class ReferencedObjects<T extends KubeObject> {
     if (!entry.informer.hasSynced) return { state: 'unknown' };
     const object = entry.informer.cache.get(key);
     return object === undefined ? { state: 'absent' } : { state: 'present', object };
+  }
+
+  /** What the API server answered to a write of ours; ignored where nobody watches the object. */
+  observe(object: T): void {
+    this.#entries.get(keyOf(object))?.informer.cache.observe(object);
   }
 
   /** Stops watching everything that is not in `keys`. */

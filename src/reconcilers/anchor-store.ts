@@ -1,49 +1,51 @@
-// The anchor of a CA, kept in a Secret beside it: an ECDSA twin made anew would be another certificate at every start.
+// The anchors of a CA and the phase of its replacement, kept in a Secret beside it: an ECDSA twin made anew would be another certificate
+// at every start, and a CA that was overwritten has left nothing but its anchor.
 // (A Secret, not a ConfigMap, for one reason: whoever may change a trust anchor decides whom pods believe.)
-import { LABEL, MANAGED_BY } from '../api/names.ts';
-import type { Secret } from '../api/object-meta.ts';
-import { resources } from '../kube/resources.ts';
-import { makeAnchor } from '../pki/anchor.ts';
+import { readRotationState, ROTATION_STATE_KEY, writeRotationState } from '../issuance/rotation-state.ts';
+import type { RotationState } from '../issuance/rotation-state.ts';
 import { inspectCertificate } from '../pki/inspect-certificate.ts';
-import type { Issuer } from '../pki/issuer.ts';
 import type { StoredAnchor } from './authority.ts';
-import { pruneSecret } from './owned-secret.ts';
-import type { OwnedSecret } from './owned-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
+import { RefusedError } from './refused-error.ts';
+import { readState, writeState } from './state-secret.ts';
+import type { StateReference } from './state-secret.ts';
 
 export function anchorSecretName(caName: string): string {
   return `${caName}-anchors`;
 }
 
-export interface CaReference {
-  readonly namespace: string;
-  readonly name: string;
+/** Of one CA. `anchors` by SHA-256 of the CA certificate. */
+export interface AnchorStore {
+  readonly rotation: RotationState | undefined;
+  readonly anchors: ReadonlyMap<string, StoredAnchor>;
 }
 
-/** The stored anchor of this issuer; made and stored when there is none. A root is its own. */
-export async function storedAnchor({ client, caches }: ReconcilerContext, ca: CaReference, issuer: Issuer): Promise<StoredAnchor> {
-  if (issuer.isSelfSigned) return describeAnchor((await makeAnchor(issuer)).pem);
-  const name = anchorSecretName(ca.name);
-  const key = dataKey(issuer);
-  const known = readAnchor(caches.secrets.get(`${ca.namespace}/${name}`), key);
-  if (known !== undefined) return known;
-  const { pem } = await makeAnchor(issuer);
-  const body: Secret = {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name, namespace: ca.namespace, labels: { [LABEL.managedBy]: MANAGED_BY } },
-    data: { [key]: Buffer.from(pem).toString('base64') },
-  };
-  const written = pruneSecret(await client.applyServerSide<Secret>(resources.Secret, body));
-  caches.secrets.observe(written);
-  return describeAnchor(pem);
+export function readAnchors(context: Pick<ReconcilerContext, 'caches'>, reference: StateReference): AnchorStore {
+  const state = readState(context, reference) ?? {};
+  const text = state[ROTATION_STATE_KEY];
+  const rotation = text === undefined ? undefined : readRotationState(text);
+  // To begin anew could retire an anchor that is in use.
+  if (text !== undefined && rotation === undefined) throw malformed(reference, ROTATION_STATE_KEY);
+  const anchors = Object.entries(state).flatMap(([key, pem]) => {
+    const [, sha256] = /^([0-9a-f]{64})\.crt$/.exec(key) ?? [];
+    return sha256 === undefined ? [] : [[sha256, readAnchor(reference, key, pem)] as const];
+  });
+  return { rotation, anchors: new Map(anchors) };
 }
 
-const dataKey = (issuer: Issuer) => `${issuer.sha256}.crt`;
+export async function writeAnchors(context: ReconcilerContext, reference: StateReference, { rotation, anchors }: AnchorStore): Promise<void> {
+  const files = [...anchors].map(([sha256, { pem }]) => [`${sha256}.crt`, pem]);
+  await writeState(context, reference, { ...Object.fromEntries(files), ...(rotation === undefined ? {} : { [ROTATION_STATE_KEY]: writeRotationState(rotation) }) });
+}
 
-function readAnchor(secret: OwnedSecret | undefined, key: string): StoredAnchor | undefined {
-  const value = secret?.data?.[key];
-  return value === undefined ? undefined : describeAnchor(Buffer.from(value, 'base64').toString());
+function readAnchor(reference: StateReference, key: string, pem: string): StoredAnchor {
+  const certificate = inspectCertificate(pem);
+  if (certificate === undefined) throw malformed(reference, key);
+  return { pem, sha256: certificate.sha256, subject: certificate.subject };
+}
+
+function malformed({ namespace, name }: StateReference, key: string): RefusedError {
+  return new RefusedError({ reason: 'IssuerMalformed', message: `Secret ${namespace}/${name}, key ${key}, cannot be read; restore it, or remove the Secret when no replacement is under way` });
 }
 
 export function describeAnchor(pem: string): StoredAnchor {

@@ -1,7 +1,8 @@
 // The authorities that sign here, as the last reconcile of each left them: what may sign now, and what others must trust.
 // One rule: a certificate is issued only by an authority whose anchors are already stored.
-import type { Refusal } from '../api/conditions.ts';
+import type { Condition, Refusal } from '../api/conditions.ts';
 import type { IssuerReference } from '../api/tenant-certificate.ts';
+import type { CrlState } from '../issuance/crl-state.ts';
 import type { Issuer } from '../pki/issuer.ts';
 
 export interface StoredAnchor {
@@ -15,15 +16,39 @@ export interface StoredCrl {
   readonly pem: string;
   readonly number: string;
   readonly nextUpdate: Date;
+  /** CA certificate whose key signed it. */
+  readonly issuerSHA256: string;
 }
+
+/** What the CRLs of an authority say; there is one for each key whose anchor is published. */
+export interface Revocations {
+  /** CA certificates whose revocations are published. */
+  readonly issuers: ReadonlySet<string>;
+  /** What was published last, of all of them. */
+  readonly published: CrlState | undefined;
+  readonly has: (issuerSHA256: string, serialNumber: string) => boolean;
+}
+
+export type Notice = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 
 export interface Authority {
   /** For messages: `Secret shop/shop-ca`, `Tenant shop`. */
   readonly name: string;
+  /** Who signs, unless `waiting`. */
   readonly issuer: Issuer;
-  /** The anchor of `issuer` first; during a replacement also the one before or after it. */
+  readonly anchor: StoredAnchor;
+  /** What belongs into every bundle: the newest first; during a replacement also those before it. */
   readonly anchors: readonly StoredAnchor[];
+  /** CA certificates (SHA-256) whose certificates need no replacing now. */
+  readonly accepted: readonly string[];
+  /** Present: nobody may sign now, because of this. */
+  readonly waiting?: string;
+  /** One for each of `anchors`, or none. */
   readonly crls: readonly StoredCrl[];
+  /** Present: CRLs are kept. */
+  readonly revocations?: Revocations;
+  /** What everyone with a certificate of this authority should know. */
+  readonly notices: readonly Notice[];
   readonly tenant?: string;
 }
 
@@ -65,6 +90,8 @@ export class Authorities {
 
 function fingerprint(state: AuthorityState): string {
   if (state.kind === 'refused') return `${state.refusal.reason} ${state.refusal.message}`;
-  const { issuer, anchors, crls } = state.authority;
-  return [issuer.sha256, ...anchors.map(({ sha256 }) => sha256), ...crls.map(({ number, nextUpdate }) => `${number}@${nextUpdate.toISOString()}`)].join(' ');
+  const { issuer, anchors, accepted, waiting = '', crls, revocations, notices } = state.authority;
+  return JSON.stringify([
+    issuer.sha256, anchors.map(({ sha256 }) => sha256), accepted, waiting, crls.map(({ number, nextUpdate }) => [number, nextUpdate]), [...(revocations?.issuers ?? [])], String(revocations?.published?.number), notices,
+  ]);
 }

@@ -61,6 +61,6 @@ export function createInformers(client: ApiClient, logger: Logger, namespaces: r
   };
 }
 
-export function cachesOf({ certificates, tenants, secrets, configMaps }: Informers): Caches {
-  return { certificates: certificates.cache, tenants: tenants.cache, secrets: secrets.cache, configMaps: configMaps.cache };
+export function cachesOf({ certificates, tenants, secrets, configMaps, namespaces }: Informers): Caches {
+  return { certificates: certificates.cache, tenants: tenants.cache, secrets: secrets.cache, configMaps: configMaps.cache, namespaces: namespaces.cache };
 }

@@ -4,6 +4,7 @@ import { CONDITION } from '../api/conditions.ts';
 import type { RefuseReason, Refusal } from '../api/conditions.ts';
 import { OWN_ANNOTATION } from '../api/names.ts';
 import type { Secret } from '../api/object-meta.ts';
+import type { StoredCertificate } from '../issuance/issuance-facts.ts';
 import { rememberIssue } from '../issuance/loop-breaker.ts';
 import { planIssuance } from '../issuance/plan-issuance.ts';
 import type { Plan } from '../issuance/plan-issuance.ts';
@@ -11,18 +12,21 @@ import { resources } from '../kube/resources.ts';
 import { causeOf, delayIssuance, recentIssues } from './admit-issuance.ts';
 import { authorityKey } from './authority.ts';
 import type { Authority, AuthorityState } from './authority.ts';
+import { certificateNotices } from './certificate-notices.ts';
 import { startRun } from './certificate-run.ts';
 import type { CertificateRun } from './certificate-run.ts';
 import type { Findings } from './certificate-status.ts';
 import { claimSecretName } from './claim-secret-name.ts';
 import { issueIntoSecret } from './issue-into-secret.ts';
 import { issuerFacts } from './issuer-facts.ts';
+import { judgePolicy } from './judge-policy.ts';
 import { findOwned } from './owned-writes.ts';
 import { pruneSecret } from './owned-secret.ts';
 import type { OwnedSecret } from './owned-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
 import { repairSecret } from './repair-secret.ts';
 import { reportIssued, reportStatus } from './report-certificate.ts';
+import { guardDeletion } from './revoke-on-delete.ts';
 import { buildSidecarConfig } from './sidecar-config.ts';
 import { TrustPending } from './trust-material.ts';
 import { writeConfigMap } from './write-config-map.ts';
@@ -34,8 +38,10 @@ type Outcome = Findings | typeof WAITING;
 
 export async function reconcileCertificate(context: ReconcilerContext, key: string, signal: AbortSignal): Promise<{ readonly requeueAfterMs?: number }> {
   const certificate = context.caches.certificates.get(key);
-  if (certificate === undefined || certificate.metadata.deletionTimestamp !== undefined) return {};
-  const run = startRun(context, certificate, signal);
+  if (certificate === undefined) return {};
+  const guarded = await guardDeletion(startRun(context, certificate, signal));
+  if (guarded.kind !== 'here') return guarded.kind === 'going' ? {} : { requeueAfterMs: MINUTE_MS };
+  const { run } = guarded;
   const findings = await bringUp(run);
   if (findings === WAITING) return {};
   await reportStatus(run, findings);
@@ -58,15 +64,32 @@ function issuerState({ certificate: { spec }, context, namespace }: CertificateR
 }
 
 async function decide(run: CertificateRun, secret: OwnedSecret | undefined, state: AuthorityState | 'self-signed'): Promise<Outcome> {
-  const stored = secret?.stored ?? (wasIssued(run) ? { state: 'Missing' as const } : undefined);
-  const plan = planIssuance(run.desired, stored, issuerFacts(state), run.now);
   const authority = state === 'self-signed' || state.kind === 'refused' ? undefined : state.authority;
-  const found = { secretName: run.desired.secret.name, ...(secret === undefined ? {} : { secret }), notices: [] };
+  const plan = planIssuance(run.desired, storedCertificate(run, secret, authority), issuerFacts(state), run.now);
+  const found = { secretName: run.desired.secret.name, ...(secret === undefined ? {} : { secret }), notices: certificateNotices(secret, run.desired, authority) };
+  const forbidden = plan.kind === 'refuse' ? undefined : judgePolicy(run);
+  if (forbidden !== undefined) return await keepLastGood(run, { found, authority, refusal: forbidden });
   switch (plan.kind) {
     case 'refuse': return { ...found, refusal: plan };
     case 'issue': return await issue(run, { plan, found, authority });
     case 'keep': return await keep(run, { plan, found, authority });
   }
+}
+
+function storedCertificate(run: CertificateRun, secret: OwnedSecret | undefined, authority: Authority | undefined): StoredCertificate | undefined {
+  if (secret === undefined) return wasIssued(run) ? { state: 'Missing' } : undefined;
+  const { stored, serialNumber = '' } = secret;
+  const onCrl = stored.state === 'Read' && (authority?.revocations?.has(stored.issuerSHA256 ?? '', serialNumber) ?? false);
+  return onCrl ? { ...stored, onCrl } : stored;
+}
+
+/** What policy no longer allows is not issued again; what is there goes on to be served, with bundles and CRLs kept up to date. */
+async function keepLastGood(run: CertificateRun, { found, authority, refusal }: { found: Findings; authority: Authority | undefined; refusal: Refusal }): Promise<Outcome> {
+  if (found.secret?.stored.state !== 'Read' || authority === undefined) return { ...found, refusal };
+  const repaired = await repairSecret(run, found.secret, authority);
+  if ('reason' in repaired) return { ...found, refusal };
+  const outcome = await configure(run, { ...found, secret: repaired }, authority);
+  return outcome === WAITING ? outcome : { ...outcome, refusal };
 }
 
 interface Step<K extends Plan['kind']> {
@@ -92,7 +115,8 @@ async function issue(run: CertificateRun, { plan, found, authority }: Step<'issu
   reportIssued(run, plan.reason, result.secret);
   const next = planIssuance(run.desired, result.secret.stored, issuerFacts(state), run.now);
   const renewAt = next.kind === 'keep' ? { renewAt: next.renewAt } : {};
-  return await configure(run, { ...found, secret: result.secret, ...renewAt, recentIssues: rememberIssue(recentIssues(run), cause, run.now) }, authority);
+  const notices = certificateNotices(result.secret, run.desired, authority);
+  return await configure(run, { ...found, notices, secret: result.secret, ...renewAt, recentIssues: rememberIssue(recentIssues(run), cause, run.now) }, authority);
 }
 
 async function configure(run: CertificateRun, findings: Findings, authority: Authority | undefined): Promise<Outcome> {
@@ -134,7 +158,7 @@ async function findSecret(run: CertificateRun): Promise<OwnedSecret | Refusal | 
 
 const MINUTE_MS = 60_000;
 /** Nothing to wait for but people. */
-const LASTING: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['Revoked', 'InvalidSpec', 'NotImplemented', 'ProxyInvalid', 'NotSupportedByEngine', 'TooManyTrustBundles']);
+const LASTING: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['Revoked', 'InvalidSpec', 'NotImplemented', 'ProxyInvalid', 'NotSupportedByEngine', 'TooManyTrustBundles', 'PolicyViolation', 'NamespaceNotAllowed', 'NameCollision']);
 
 function nextLook({ context, now }: CertificateRun, { refusal, renewAt, retryAt }: Findings): number {
   const jitter = 1 + context.random() * 0.1;

@@ -56,6 +56,11 @@ function describeSecret(before: TenantCertificateStatus, { secret, renewAt, rece
   });
 }
 
+/** Every unexpired certificate of the object, the one in the Secret included. */
+export function withIssued({ status = {} }: TenantCertificate, secret: OwnedSecret | undefined, now: Date): Issued {
+  return describeSecret(status, secret === undefined ? { secretName: '', notices: [] } : { secretName: '', secret, notices: [] }, now).issued ?? [];
+}
+
 function describeCertificate({ stored, serialNumber = '', certificateSHA256 = '', ...secret }: OwnedSecret) {
   if (stored.state !== 'Read') return undefined;
   const issuerSHA256 = secret.metadata.annotations?.[OWN_ANNOTATION.issuerHash] ?? '';

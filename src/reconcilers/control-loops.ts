@@ -12,14 +12,16 @@ import { resources } from '../kube/resources.ts';
 import { describeError } from '../errors.ts';
 import type { Loop, Metrics } from '../telemetry/metrics.ts';
 import { Authorities } from './authority.ts';
+import { authoritiesBehind, reconcileAuthority, subscribeAuthorities, tenantSecrets } from './authority-loop.ts';
 import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
 import { reconcileCertificate } from './certificate-reconciler.ts';
+import { TenantCollisions } from './judge-policy.ts';
 import { certificateNameOf } from './owned-secret.ts';
 import { createPodObserver, subscribePods } from './pod-loop.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
-import { reconcileSecretAuthority } from './secret-authority.ts';
+import { GateClock } from './rotation-gates.ts';
 
 export interface LoopsOptions {
   readonly client: ApiClient;
@@ -32,6 +34,7 @@ export interface LoopsOptions {
   readonly serial: () => Uint8Array;
   readonly namespace: string;
   readonly recordEvent: ReconcilerContext['recordEvent'];
+  readonly rotationWaitMs: number;
 }
 
 type Queues = Record<'certificates' | 'authorities' | 'pods', WorkQueue>;
@@ -52,18 +55,19 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
     new ReferencedObjects<T>({
       client, logger: log, resource: resources[kind],
       onChange: (key) => {
-        if (kind === 'Secret' && caches.certificates.keysBy(INDEX.authority, `Secret/${key}`).length > 0) queues.authorities.add(`Secret/${key}`);
+        if (kind === 'Secret') for (const authority of authoritiesBehind(caches, options.namespace, key)) queues.authorities.add(authority);
         for (const certificate of caches.certificates.keysBy(INDEX.trust, `${kind}/${key}`)) queues.certificates.add(certificate);
       },
     });
-  const context = { ...options, caches, authorities, referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
+  const collisions = new TenantCollisions(caches.tenants);
+  const context = { ...options, caches, authorities, collisions, gateClock: new GateClock(), referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
   const podObserver = createPodObserver(options, informers);
-  const unsubscribe = [...subscribe(informers, queues), ...subscribePods(informers, queues.pods)];
+  const unsubscribe = [collisions.stop, ...subscribe(informers, queues), ...subscribeAuthorities(caches, queues), ...subscribePods(informers, queues.pods)];
   const sweep = setInterval(() => dropUnreferenced(context), SWEEP_MS).unref();
   try {
     await Promise.all([
       startLoop(options, 'certificates', { queue: queues.certificates, reconcile: async (key, cut) => await reconcileCertificate(context, key, cut) }, signal),
-      startLoop(options, 'authorities', { queue: queues.authorities, reconcile: async (key) => (await reconcileSecretAuthority(context, key), {}) }, signal),
+      startLoop(options, 'authorities', { queue: queues.authorities, reconcile: async (key, cut) => await reconcileAuthority(context, key, cut) }, signal),
       startLoop(options, 'pods', { queue: queues.pods, reconcile: async (key, cut) => await podObserver.observe(key, cut) }, signal),
     ]);
   } finally {
@@ -77,8 +81,8 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
 const SWEEP_MS = 60_000;
 
 /** Watches on what nobody refers to any more end. */
-function dropUnreferenced({ caches, referencedSecrets, referencedConfigMaps }: ReconcilerContext): void {
-  const wanted: Record<'Secret' | 'ConfigMap', Set<string>> = { Secret: new Set(), ConfigMap: new Set() };
+function dropUnreferenced({ caches, namespace, referencedSecrets, referencedConfigMaps }: ReconcilerContext): void {
+  const wanted: Record<'Secret' | 'ConfigMap', Set<string>> = { Secret: new Set(tenantSecrets(caches, namespace)), ConfigMap: new Set() };
   for (const kind of ['Secret', 'ConfigMap'] as const) {
     for (const value of [...caches.certificates.indexValues(INDEX.authority), ...caches.certificates.indexValues(INDEX.trust)]) {
       if (value.startsWith(`${kind}/`)) wanted[kind].add(value.slice(kind.length + 1));

@@ -18,16 +18,21 @@ export type Stored = { readonly kind: 'stored' | 'found'; readonly secret: Owned
 export async function issueIntoSecret(run: CertificateRun, secret: OwnedSecret | undefined, authority: Authority | undefined): Promise<Stored> {
   const { context, desired, signal } = run;
   const key = await keptKey(run, secret);
-  const certificate = await signCertificate({ request: desired.request, authority, ...(key === undefined ? {} : { key }) }, context);
+  const certificate = await signCertificate({ request: desired.request, issuer: authority?.issuer, anchor: authority?.anchor, key }, context);
   if ('reason' in certificate) return { kind: 'refused', refusal: certificate };
   const revision = Math.max(revisionOf(secret), run.certificate.status?.revision ?? 0) + 1;
-  const content = newSecret(run, certificate, revision);
+  const content = newSecret(run, { certificate, anchorsPem: anchorsPem(authority) ?? certificate.issued.pem }, revision);
   const target = { client: context.client, resource: resources.Secret, signal };
   const written = secret === undefined ? await createOwned<Secret>(target, content) : { kind: 'written' as const, object: await applyOwned<Secret>(target, content) };
   if (written.kind === 'refused') return written;
   const next = pruneSecret(written.object);
   context.caches.secrets.observe(next);
   return { kind: written.kind === 'found' ? 'found' : 'stored', secret: next };
+}
+
+/** Undefined: a root is its own anchor. */
+function anchorsPem(authority: Authority | undefined): string | undefined {
+  return authority?.anchors.map(({ pem }) => pem).join('');
 }
 
 /** With rotationPolicy Never the key is read back, the only time that we read one of ours; a key that does not fit the spec is not kept. */

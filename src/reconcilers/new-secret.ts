@@ -8,11 +8,11 @@ import { makeAnchor } from '../pki/anchor.ts';
 import { InvalidRequestError } from '../pki/invalid-request-error.ts';
 import { issueCertificate, selfSign } from '../pki/issue-certificate.ts';
 import type { IssuedCertificate } from '../pki/issue-certificate.ts';
+import type { Issuer } from '../pki/issuer.ts';
 import type { NameConstraints } from '../pki/name-constraints.ts';
 import { generatePrivateKey, writePrivateKey } from '../pki/private-key.ts';
 import type { PrivateKey } from '../pki/private-key.ts';
 import { verifyIssued } from '../pki/verify-issued.ts';
-import type { Authority } from './authority.ts';
 
 export interface Signer {
   readonly now: () => Date;
@@ -24,49 +24,37 @@ export interface NewCertificate {
   readonly issued: IssuedCertificate;
   readonly key: PrivateKey;
   readonly issuerSHA256: string;
-  /** Anchors, PEM: what goes into ca.crt. */
-  readonly anchorsPem: string;
 }
 
 interface SigningContext {
   readonly request: CertificateRequest;
-  /** Undefined: the certificate signs itself. */
-  readonly authority: Authority | undefined;
+  /** Absent: the certificate signs itself. */
+  readonly issuer?: Issuer | undefined;
+  /** The anchor of the issuer; absent: made for this one look. */
+  readonly anchor?: { readonly pem: string } | undefined;
   /** Kept when the key is not to be rotated. */
-  readonly key?: PrivateKey;
-  readonly nameConstraints?: NameConstraints;
-  readonly maxPathLen?: number;
+  readonly key?: PrivateKey | undefined;
+  /** Of an authority. */
+  readonly limits?: { readonly nameConstraints?: NameConstraints; readonly maxPathLen?: number };
 }
 
-export async function signCertificate({ request, authority, key: keptKey, nameConstraints, maxPathLen }: SigningContext, signer: Signer): Promise<NewCertificate | Refusal> {
+export async function signCertificate({ request, issuer, anchor, key: keptKey, limits = {} }: SigningContext, signer: Signer): Promise<NewCertificate | Refusal> {
   const key = keptKey ?? (await generatePrivateKey(request.key));
-  const wanted = {
-    ...request,
-    durationSeconds: request.durationMs / 1000,
-    ...(nameConstraints === undefined ? {} : { nameConstraints }),
-    ...(maxPathLen === undefined ? {} : { maxPathLen }),
-  };
+  const wanted = { ...request, durationSeconds: request.durationMs / 1000, ...limits };
   const context = { serial: signer.serial(), now: signer.now(), key };
   try {
-    const issued = authority === undefined ? await selfSign(wanted, context) : await issueCertificate(wanted, authority.issuer, context);
-    return verified({ issued, key, authority }, context.now);
+    const issued = issuer === undefined ? await selfSign(wanted, context) : await issueCertificate(wanted, issuer, context);
+    const anchorDer = issuer === undefined ? issued.der : await anchorOf(issuer, anchor);
+    const result = verifyIssued({ certificateDer: issued.der, chain: issued.chain, anchorDer, key }, context.now);
+    if (!result.ok) return { reason: 'VerificationFailed', message: `the certificate just issued was not stored: ${result.message}` };
+    return { issued, key, issuerSHA256: issuer?.sha256 ?? issued.sha256 };
   } catch (error) {
     if (error instanceof InvalidRequestError) return { reason: 'InvalidSpec', message: `${error.field} ${error.message}`, field: error.field };
     throw error;
   }
 }
 
-async function verified({ issued, key, authority }: { issued: IssuedCertificate; key: PrivateKey; authority: Authority | undefined }, now: Date): Promise<NewCertificate | Refusal> {
-  const anchorDer = authority === undefined ? issued.der : (await anchorOf(authority));
-  const result = verifyIssued({ certificateDer: issued.der, chain: issued.chain, anchorDer, key }, now);
-  if (!result.ok) return { reason: 'VerificationFailed', message: `the certificate just issued was not stored: ${result.message}` };
-  const anchorsPem = authority === undefined ? issued.pem : authority.anchors.map(({ pem }) => pem).join('');
-  return { issued, key, issuerSHA256: authority?.issuer.sha256 ?? issued.sha256, anchorsPem };
-}
-
-/** DER of the stored anchor of the authority that signs. */
-async function anchorOf({ anchors, issuer }: Authority): Promise<Buffer> {
-  const stored = anchors[0];
+async function anchorOf(issuer: Issuer, stored: { readonly pem: string } | undefined): Promise<Buffer> {
   if (stored === undefined) return (await makeAnchor(issuer)).der;
   return Buffer.from(stored.pem.replaceAll(/-----[A-Z ]+-----|\s/g, ''), 'base64');
 }
@@ -101,7 +89,8 @@ export function certificateAnnotations(desired: DesiredCertificate, certificate:
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-export function newSecret(owner: SecretOwner, certificate: NewCertificate, revision: number): Secret {
+/** `anchorsPem` goes into ca.crt. */
+export function newSecret(owner: SecretOwner, { certificate, anchorsPem }: { readonly certificate: NewCertificate; readonly anchorsPem: string }, revision: number): Secret {
   return {
     apiVersion: 'v1',
     kind: 'Secret',
@@ -110,7 +99,7 @@ export function newSecret(owner: SecretOwner, certificate: NewCertificate, revis
     data: {
       'tls.crt': base64(certificate.issued.chainPem),
       'tls.key': base64(writePrivateKey(certificate.key)),
-      'ca.crt': base64(certificate.anchorsPem),
+      'ca.crt': base64(anchorsPem),
     },
   };
 }

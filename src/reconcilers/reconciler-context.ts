@@ -1,6 +1,6 @@
 // What every reconciler is given: caches to read from, the client to write with, and the world (time, chance, log, Events) as parameters.
 import type { RefuseReason } from '../api/conditions.ts';
-import type { ConfigMap, Secret } from '../api/object-meta.ts';
+import type { ConfigMap, Namespace, Secret } from '../api/object-meta.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';
 import type { Tenant } from '../api/tenant.ts';
 import type { ApiClient } from '../kube/api-client.ts';
@@ -13,12 +13,16 @@ import type { Authorities } from './authority.ts';
 import type { OwnedConfigMap } from './owned-config-map.ts';
 import type { OwnedSecret } from './owned-secret.ts';
 import type { Signer } from './new-secret.ts';
+import type { GateClock } from './rotation-gates.ts';
+import type { TenantCollisions } from './judge-policy.ts';
 
 export interface Caches {
   readonly certificates: Cache<TenantCertificate>;
   readonly tenants: Cache<Tenant>;
   readonly secrets: Cache<OwnedSecret>;
   readonly configMaps: Cache<OwnedConfigMap>;
+  /** Names and labels only. */
+  readonly namespaces: Cache<Namespace>;
 }
 
 export interface IssuanceMetrics {
@@ -39,6 +43,10 @@ export interface ReconcilerContext extends Signer {
   readonly random: () => number;
   /** The operator's own namespace, where tenants' keys are. */
   readonly namespace: string;
+  readonly collisions: TenantCollisions;
+  readonly gateClock: GateClock;
+  /** Longer than pods take to load what was written; see `planAuthority`. */
+  readonly rotationWaitMs: number;
 }
 
 /** Names of the caches' indexes. */

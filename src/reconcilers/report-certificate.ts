@@ -16,12 +16,18 @@ export function reportIssued({ context, certificate, desired }: CertificateRun, 
   context.metrics.issued(reason);
   context.log.info(
     {
-      ...identify(certificate), reason, serial, sha256, issuer: certificate.spec.issuer, issuerSHA256: metadata.annotations?.[OWN_ANNOTATION.issuerHash],
+      ...identify(certificate), reason, serial, sha256, issuer: certificate.spec.issuer, allowedBy: allowedBy(context, certificate), issuerSHA256: metadata.annotations?.[OWN_ANNOTATION.issuerHash],
       subject, dnsNames, ipAddresses, uris, emailAddresses, isCA, usages, notAfter: stored.state === 'Read' ? stored.notAfter : undefined,
     },
     'certificate issued',
   );
   context.recordEvent(certificate, { type: 'Normal', reason: 'Issued', message: `issued certificate ${serial} into Secret ${metadata.name} (${reason})` });
+}
+
+/** The policy that allowed it: a Tenant as it was then. */
+function allowedBy({ caches }: CertificateRun['context'], { spec: { issuer } }: TenantCertificate): string | undefined {
+  if (issuer.kind !== 'Tenant') return undefined;
+  return `Tenant ${issuer.name}, generation ${caches.tenants.get(issuer.name ?? '')?.metadata.generation ?? 0}`;
 }
 
 export async function reportStatus(run: CertificateRun, findings: Findings): Promise<void> {

@@ -1,40 +1,27 @@
-// A CA Secret -> an authority that signs: read, judged, its anchor stored. What is wrong is said to every certificate that needs it.
-import type { RefuseReason } from '../api/conditions.ts';
-import type { Secret } from '../api/object-meta.ts';
-import { readIssuer } from '../pki/issuer.ts';
-import type { IssuerFailure } from '../pki/issuer.ts';
-import { storedAnchor } from './anchor-store.ts';
-import type { AuthorityState } from './authority.ts';
+// A CA Secret -> an authority that signs. What is wrong with it is said to every certificate that needs it.
+import type { Refusal } from '../api/conditions.ts';
+import { parseDurationMs } from '../api/duration.ts';
+import { CRL_ANNOTATION } from '../api/names.ts';
+import { DEFAULT_CRL_LIFE } from './authority-source.ts';
+import { bringUpAuthority } from './bring-up-authority.ts';
+import { isRefusal, readCaSecret } from './read-ca-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
 
-const REASONS: Readonly<Record<IssuerFailure, RefuseReason>> = {
-  CertificateMalformed: 'IssuerMalformed',
-  KeyMalformed: 'IssuerMalformed',
-  KeyUnsupported: 'IssuerMalformed',
-  KeyEncrypted: 'IssuerKeyEncrypted',
-  KeyMismatch: 'IssuerKeyMismatch',
-  NotACA: 'IssuerNotCA',
-};
-
 /** Publishes the state of authority `Secret/<namespace>/<name>`; while the Secret is not known yet, nothing. */
-export async function reconcileSecretAuthority(context: ReconcilerContext, key: string): Promise<void> {
+export async function reconcileSecretAuthority(context: ReconcilerContext, key: string): Promise<{ readonly requeueAfterMs?: number }> {
   const [, namespace = '', name = ''] = key.split('/');
   const reference = context.referencedSecrets.get({ namespace, name });
-  if (reference.state === 'unknown') return;
-  context.authorities.publish(key, reference.state === 'absent' ? refused('IssuerNotFound', `Secret ${namespace}/${name} does not exist`) : await judge(context, { namespace, name }, reference.object));
+  if (reference.state === 'unknown') return {};
+  if (reference.state === 'absent') return refuse(context, key, { reason: 'IssuerNotFound', message: `Secret ${namespace}/${name} does not exist` });
+  const secret = reference.object;
+  const observed = readCaSecret(secret);
+  if (isRefusal(observed)) return refuse(context, key, observed);
+  const crl = { wanted: secret.metadata.annotations?.[CRL_ANNOTATION] === 'true', lifeMs: parseDurationMs(DEFAULT_CRL_LIFE), revoked: [] };
+  const broughtUp = await bringUpAuthority(context, { key, name: `Secret ${namespace}/${name}`, ca: { namespace, name }, observed, earlier: [], crl });
+  return broughtUp?.requeueAfterMs === undefined ? {} : { requeueAfterMs: broughtUp.requeueAfterMs };
 }
 
-async function judge(context: ReconcilerContext, ca: { namespace: string; name: string }, secret: Secret): Promise<AuthorityState> {
-  const name = `Secret ${ca.namespace}/${ca.name}`;
-  const missing = ['tls.crt', 'tls.key'].filter((key) => (secret.data?.[key] ?? '') === '');
-  if (missing.length > 0) return refused('IssuerMalformed', `${name} has no ${missing.join(' and no ')}`);
-  const text = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString();
-  const result = readIssuer({ certificatePem: text('tls.crt'), keyPem: text('tls.key') });
-  if (!result.ok) return refused(REASONS[result.reason], `${name}: ${result.message}`);
-  const anchor = await storedAnchor(context, ca, result.issuer);
-  return { kind: 'ready', authority: { name, issuer: result.issuer, anchors: [anchor], crls: [] } };
-}
-
-function refused(reason: RefuseReason, message: string): AuthorityState {
-  return { kind: 'refused', refusal: { reason, message } };
+function refuse({ authorities }: ReconcilerContext, key: string, refusal: Refusal): { readonly requeueAfterMs?: number } {
+  authorities.publish(key, { kind: 'refused', refusal });
+  return {};
 }

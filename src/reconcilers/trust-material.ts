@@ -42,10 +42,10 @@ function missing(message: string): Refusal {
   return { reason: 'TrustSourceMissing', message };
 }
 
-function materialOf({ anchors, crls, tenant, issuer }: Authority): TrustMaterial {
+function materialOf({ anchors, crls, tenant }: Authority): TrustMaterial {
   return {
     certificates: anchors.map(({ pem, sha256, subject }) => ({ pem, sha256, subject })),
-    crls: crls.map(({ pem, number, nextUpdate }) => ({ pem, number, nextUpdate: nextUpdate.getTime() / 1000, issuerSHA256: issuer.sha256 })),
+    crls: crls.map(({ nextUpdate, ...crl }) => ({ ...crl, nextUpdate: nextUpdate.getTime() / 1000 })),
     ...(tenant === undefined ? {} : { tenant }),
   };
 }

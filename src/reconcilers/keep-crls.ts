@@ -1,0 +1,159 @@
+// Keeps the CRLs of an authority: one for each key whose anchor is published, signed anew when something was revoked or half of its life is
+// gone. Rule: what cannot be signed or stored leaves the last one in force, and a condition says so; an entry is never dropped.
+import { CONDITION } from '../api/conditions.ts';
+import type { TenantCertificate } from '../api/tenant-certificate.ts';
+import type { CrlState } from '../issuance/crl-state.ts';
+import { HOUR_MS, later, writeInstant } from '../issuance/instant.ts';
+import { planRevocation } from '../issuance/plan-revocation.ts';
+import { revocationsOf, tenantRevocations } from '../issuance/revocations.ts';
+import type { Revocation } from '../issuance/revocations.ts';
+import { encodeCrl } from '../pki/crl.ts';
+import type { Issuer } from '../pki/issuer.ts';
+import { readCrl, verifyCrl } from '../pki/read-crl.ts';
+import type { Notice, Revocations, StoredCrl } from './authority.ts';
+import { signers } from './authority-source.ts';
+import type { AuthoritySource } from './authority-source.ts';
+import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
+import { INDEX } from './reconciler-context.ts';
+import type { ReconcilerContext } from './reconciler-context.ts';
+import type { Rotation } from './rotate-authority.ts';
+
+export interface KeptCrls {
+  readonly crls: readonly StoredCrl[];
+  readonly revocations?: Revocations;
+  readonly notices: readonly Notice[];
+  readonly recheckAt?: Date;
+}
+
+/** Those who share a name and a key, the newest first. */
+interface Group {
+  readonly id: string;
+  readonly issuers: readonly string[];
+  /** Undefined: the key is gone. */
+  readonly signer: Issuer | undefined;
+}
+
+interface Signed {
+  readonly state: CrlState;
+  readonly pem: string;
+}
+
+interface Kept {
+  readonly group: Group;
+  readonly current?: Signed;
+  readonly isNew: boolean;
+  readonly notices: readonly Notice[];
+  readonly recheckAt?: Date;
+}
+
+export async function keepCrls(context: ReconcilerContext, source: AuthoritySource, rotation: Rotation): Promise<KeptCrls> {
+  const certificates = context.caches.certificates.by(INDEX.authority, source.key);
+  const store = new CrlStore(context, { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key });
+  if (!isWanted(source, store, certificates)) return { crls: [], notices: [] };
+  const revocations = findRevocations(source, certificates);
+  const kept: Kept[] = [];
+  for (const group of groupByKey(source, rotation)) kept.push(await keepOne(context, { source, store, group, revocations }));
+  await storeNew(context, store, kept);
+  return summarise(kept);
+}
+
+/** A tenant's always; a CA Secret's from the moment something of it is revoked, or its annotation asks for it. */
+function isWanted({ crl }: AuthoritySource, store: CrlStore, certificates: readonly TenantCertificate[]): boolean {
+  return crl.wanted || store.isThere || certificates.some(({ spec }) => spec.revoked !== undefined);
+}
+
+function findRevocations({ crl, observed }: AuthoritySource, certificates: readonly TenantCertificate[]): Revocation[] {
+  return [...certificates.flatMap((certificate) => revocationsOf(certificate, crl.revoked)), ...tenantRevocations(crl.revoked, certificates, observed)];
+}
+
+function groupByKey(source: AuthoritySource, { published }: Rotation): Group[] {
+  const available = signers(source);
+  const issuers = new Map<string, string[]>();
+  for (const { sha256, anchor } of published) {
+    const id = crlIssuerId(anchor);
+    issuers.set(id, [...(issuers.get(id) ?? []), sha256]);
+  }
+  return [...issuers].map(([id, group]) => ({ id, issuers: group, signer: group.flatMap((sha256) => available.get(sha256) ?? [])[0] }));
+}
+
+interface Task {
+  readonly source: AuthoritySource;
+  readonly store: CrlStore;
+  readonly group: Group;
+  readonly revocations: readonly Revocation[];
+}
+
+async function keepOne(context: ReconcilerContext, { source, store, group, revocations }: Task): Promise<Kept> {
+  const { id, issuers, signer } = group;
+  const before = store.read(id);
+  const now = context.now();
+  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store)] };
+  const current = before.kind === 'none' ? undefined : before;
+  if (signer === undefined) return { group, isNew: false, notices: expiring(source, current, now), ...(current && { current }) };
+  const alsoSHA256 = issuers.filter((sha256) => sha256 !== signer.sha256);
+  const mine = revocations.filter(({ issuerSHA256 }) => issuers.includes(issuerSHA256));
+  const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs }, now);
+  if (plan.kind === 'keep') return { group, isNew: false, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt, ...(current && { current }) };
+  const pem = await sign(signer, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
+  const next = { state: plan.state, pem };
+  if (sizeOf(next) > LARGEST_SECRET) return { group, isNew: false, notices: [doesNotFit(source, next, current)], ...(current && { current }) };
+  context.log.info({ authority: source.name, reason: plan.reason, number: plan.state.number.toString(), entries: plan.entries.length, nextUpdate: plan.state.nextUpdate, issuerSHA256: signer.sha256 }, 'crl signed');
+  return { group, isNew: true, current: next, notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
+}
+
+async function sign(signer: Issuer, content: Parameters<typeof encodeCrl>[1]): Promise<string> {
+  const { pem } = await encodeCrl(signer, content);
+  const crl = readCrl(pem);
+  if (crl === undefined || verifyCrl(crl, signer.certificate) !== 'Valid') throw new Error('the CRL just signed could not be verified');
+  return pem;
+}
+
+async function storeNew(context: ReconcilerContext, store: CrlStore, kept: readonly Kept[]): Promise<void> {
+  const signed = kept.flatMap(({ group: { id }, current, isNew }) => (isNew && current !== undefined ? [[id, current] as const] : []));
+  if (signed.length > 0) await store.write(context, new Map(signed), kept.map(({ group: { id } }) => id));
+}
+
+/** As soon as one anchor has no CRL, none is published: servers that have one demand one of every issuer. */
+function summarise(kept: readonly Kept[]): KeptCrls {
+  const current = kept.flatMap((each) => each.current ?? []);
+  const isComplete = current.length === kept.length;
+  const recheck = kept.flatMap(({ recheckAt }) => recheckAt ?? []).sort((a, b) => a.getTime() - b.getTime())[0];
+  const signing = kept.filter(({ group: { signer } }) => signer !== undefined).flatMap(({ group: { issuers } }) => issuers);
+  return {
+    crls: isComplete ? current.map(({ state, pem }) => ({ pem, number: state.number.toString(), nextUpdate: state.nextUpdate, issuerSHA256: state.issuerSHA256 })) : [],
+    revocations: describeRevocations(new Set(signing), current.map(({ state }) => state)),
+    notices: kept.flatMap(({ notices }) => notices).slice(0, 2),
+    ...(recheck === undefined ? {} : { recheckAt: recheck }),
+  };
+}
+
+function describeRevocations(issuers: ReadonlySet<string>, states: readonly CrlState[]): Revocations {
+  const [first] = states;
+  const entries = states.flatMap((state) => state.entries);
+  const known = new Set(entries.map(({ issuerSHA256, serialNumber }) => `${issuerSHA256} ${serialNumber}`));
+  return { issuers, published: first && { ...first, entries }, has: (issuerSHA256, serialNumber) => known.has(`${issuerSHA256} ${serialNumber}`) };
+}
+
+const LARGE = 256 * 1024;
+
+function tooLarge({ name }: AuthoritySource, crl: Signed | undefined): Notice[] {
+  if (crl === undefined || crl.pem.length <= LARGE) return [];
+  return [{ type: CONDITION.crlTooLarge, status: 'True', reason: 'CRLTooLarge', message: `the CRL of ${name} has ${crl.state.entries.length} entries and ${Math.ceil(crl.pem.length / 1024)} KiB, and stands in every certificate's ConfigMap; shorter durations of certificates keep it small` }];
+}
+
+function doesNotFit({ name }: AuthoritySource, next: Signed, current: Signed | undefined): Notice {
+  const until = current === undefined ? 'no CRL is published' : `the last one stays in force until ${writeInstant(current.state.nextUpdate)}`;
+  return { type: CONDITION.crlTooLarge, status: 'True', reason: 'CRLNotStored', message: `the next CRL of ${name}, with ${next.state.entries.length} entries, does not fit into a Secret: ${until}. Replace the authority` };
+}
+
+function unreadable(store: CrlStore): Notice {
+  return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLStateMalformed', message: `the state of the CRL in ${store.place} cannot be read, and nothing is signed in its place; restore it from a backup` };
+}
+
+/** Signed anew at half of its life, a CRL never has less than half of it left, unless something is wrong. */
+const WORRYING = 0.45;
+
+function expiring({ name, crl: { lifeMs } }: AuthoritySource, crl: Signed | undefined, now: Date): Notice[] {
+  if (crl === undefined || crl.state.nextUpdate.getTime() - now.getTime() > lifeMs * WORRYING) return [];
+  return [{ type: CONDITION.crlExpiring, status: 'True', reason: 'CRLExpiring', message: `the CRL of ${name} ends at ${writeInstant(crl.state.nextUpdate)} and could not be signed anew; after that every connection is refused` }];
+}

@@ -1,0 +1,86 @@
+// The finalizer of a TenantCertificate: there while its issuer keeps a CRL, gone when its certificates are on it, or when nobody can put
+// them there any more.
+import { FINALIZER } from '../api/names.ts';
+import type { TenantCertificate } from '../api/tenant-certificate.ts';
+import { planFinalizer } from '../issuance/plan-finalizer.ts';
+import type { FinalizerFacts } from '../issuance/plan-finalizer.ts';
+import { resources } from '../kube/resources.ts';
+import { authorityKey } from './authority.ts';
+import type { AuthorityState } from './authority.ts';
+import { identify, startRun } from './certificate-run.ts';
+import type { CertificateRun } from './certificate-run.ts';
+import { withIssued } from './certificate-status.ts';
+
+/** `going`: nothing more is to be done. `waiting`: whoever is waited for wakes us. */
+export type Guarded = { readonly kind: 'here'; readonly run: CertificateRun } | { readonly kind: 'going' | 'waiting' };
+
+export async function guardDeletion(run: CertificateRun): Promise<Guarded> {
+  const { certificate: { metadata, spec }, context, namespace } = run;
+  const isGoing = metadata.deletionTimestamp !== undefined;
+  if (isGoing && metadata.finalizers?.includes(FINALIZER) !== true) return { kind: 'going' };
+  const state = spec.issuer.kind === 'SelfSigned' ? 'self-signed' : context.authorities.get(authorityKey(namespace, spec.issuer));
+  if (state === undefined) return { kind: 'waiting' };
+  return isGoing ? await release(await rememberLast(run), state) : { kind: 'here', run: await hold(run, state) };
+}
+
+async function hold(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<CertificateRun> {
+  const { kind } = planFinalizer(revocable(run.certificate, state), finalizerFacts(run, state), run.now);
+  return kind === 'add' || kind === 'remove' ? await patchFinalizers(run, kind) : run;
+}
+
+async function release(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<Guarded> {
+  const facts = finalizerFacts(run, state);
+  const plan = planFinalizer(revocable(run.certificate, state), facts, run.now);
+  if (plan.kind === 'wait') return { kind: 'waiting' };
+  if (plan.kind !== 'remove') return { kind: 'going' };
+  if (plan.message !== undefined) announce(run, plan.message, facts);
+  await patchFinalizers(run, 'remove');
+  return { kind: 'going' };
+}
+
+function finalizerFacts({ context, namespace }: CertificateRun, state: AuthorityState | 'self-signed'): FinalizerFacts {
+  return { crl: crlFacts(state), namespaceIsGoing: context.caches.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined };
+}
+
+function crlFacts(state: AuthorityState | 'self-signed'): FinalizerFacts['crl'] {
+  if (state === 'self-signed') return { state: 'None' };
+  if (state.kind === 'refused') return { state: 'Gone' };
+  const { revocations } = state.authority;
+  return revocations === undefined ? { state: 'None' } : { state: 'Kept', published: revocations.published };
+}
+
+/** What was issued by those who sign no CRL any more can be put on none: their anchors are retired, or their keys are gone. */
+function revocable(certificate: TenantCertificate, state: AuthorityState | 'self-signed'): TenantCertificate {
+  const issuers = state !== 'self-signed' && state.kind === 'ready' ? state.authority.revocations?.issuers : undefined;
+  if (issuers === undefined || certificate.status?.issued === undefined) return certificate;
+  return { ...certificate, status: { ...certificate.status, issued: certificate.status.issued.filter(({ issuerSHA256 }) => issuers.has(issuerSHA256)) } };
+}
+
+/** A certificate that was stored just before the deletion may not be in the status yet: it would be forgotten. */
+async function rememberLast(run: CertificateRun): Promise<CertificateRun> {
+  const { context, certificate, namespace, desired, signal, now } = run;
+  const secret = context.caches.secrets.get(`${namespace}/${desired.secret.name}`);
+  const issued = withIssued(certificate, secret, now);
+  if (issued.length <= (certificate.status?.issued?.length ?? 0)) return run;
+  const { name, resourceVersion } = certificate.metadata;
+  const ref = { namespace, name, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  const patched = await context.client.patchStatus<TenantCertificate>(resources.TenantCertificate, ref, { issued }, { signal });
+  context.caches.certificates.observe(patched);
+  return startRun(context, patched, signal);
+}
+
+async function patchFinalizers({ context, certificate: { metadata }, namespace, signal }: CertificateRun, change: 'add' | 'remove'): Promise<CertificateRun> {
+  const others = (metadata.finalizers ?? []).filter((each) => each !== FINALIZER);
+  const finalizers = change === 'add' ? [...others, FINALIZER] : others;
+  const patch = { metadata: { resourceVersion: metadata.resourceVersion, finalizers } };
+  const patched = await context.client.mergePatch<TenantCertificate>(resources.TenantCertificate, { namespace, name: metadata.name }, patch, { signal });
+  // The last finalizer of a deleted object takes it away; its deletion is on the watch.
+  if (patched.metadata.deletionTimestamp === undefined || finalizers.length > 0) context.caches.certificates.observe(patched);
+  return startRun(context, patched, signal);
+}
+
+function announce({ context, certificate }: CertificateRun, message: string, { crl, namespaceIsGoing }: FinalizerFacts): void {
+  const isRevoked = crl.state === 'Kept' && !namespaceIsGoing;
+  context.log.info({ ...identify(certificate), detail: message }, 'deletion released');
+  context.recordEvent(certificate, isRevoked ? { type: 'Normal', reason: 'Revoked', message } : { type: 'Warning', reason: 'NotRevoked', message });
+}

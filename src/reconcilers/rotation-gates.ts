@@ -1,0 +1,82 @@
+// What the API shows of the replacement of an authority. One rule: what is not seen to be written is not written; only certificates that
+// are refused for good (revoked, or forbidden by policy) hold nobody up.
+import { performance } from 'node:perf_hooks';
+import type { TenantCertificate } from '../api/tenant-certificate.ts';
+import type { RotationGates } from '../issuance/plan-authority.ts';
+import type { RotationPhase } from '../issuance/rotation-state.ts';
+import { sha256Hex } from '../pki/inspect-certificate.ts';
+import type { StoredAnchor } from './authority.ts';
+import { certificateNameOf } from './owned-secret.ts';
+import type { OwnedSecret } from './owned-secret.ts';
+import { INDEX } from './reconciler-context.ts';
+import type { Caches } from './reconciler-context.ts';
+
+export interface GateFacts extends Pick<RotationGates, 'writtenEverywhere' | 'reissuedAll'> {
+  /** `shop/hello`: whom the replacement waits for. */
+  readonly behind: readonly string[];
+}
+
+/** `authority`: its key. `activeSHA256`: of the CA certificate that all certificates are to be signed by at last. */
+export function measureGates(caches: Caches, authority: string, { anchors, activeSHA256 }: { readonly anchors: readonly StoredAnchor[]; readonly activeSHA256: string }): GateFacts {
+  const issued = caches.certificates.by(INDEX.authority, authority).filter(isServed);
+  const trusting = caches.certificates.by(INDEX.trust, authority).filter(isServed);
+  const caFile = sha256Hex(Buffer.from(anchors.map(({ pem }) => pem).join('')));
+  const unwritten = [
+    ...issued.filter((certificate) => (secretOf(caches, certificate)?.files['caCerts/ca.crt'] ?? caFile) !== caFile),
+    ...[...issued, ...trusting].filter((certificate) => !trustsAll(caches, certificate, anchors)),
+  ];
+  const unsigned = issued.filter((certificate) => !isSignedBy(secretOf(caches, certificate), activeSHA256));
+  return { writtenEverywhere: unwritten.length === 0, reissuedAll: unsigned.length === 0, behind: [...new Set((unwritten.length > 0 ? unwritten : unsigned).map(keyOf))] };
+}
+
+/** Their certificates are not to be used, so nothing is to be kept working for them. */
+const LEFT_BEHIND: ReadonlySet<string> = new Set(['Revoked', 'PolicyViolation', 'NamespaceNotAllowed', 'NameCollision']);
+
+function isServed({ metadata, status }: TenantCertificate): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  return metadata.deletionTimestamp === undefined && !(ready?.status === 'False' && LEFT_BEHIND.has(ready.reason));
+}
+
+function keyOf({ metadata: { namespace, name } }: TenantCertificate): string {
+  return `${namespace}/${name}`;
+}
+
+function secretOf({ secrets }: Caches, certificate: TenantCertificate): OwnedSecret | undefined {
+  const { namespace, name } = certificate.metadata;
+  const secret = secrets.get(`${namespace}/${certificate.spec.secretName ?? `${name}-tls`}`);
+  return secret !== undefined && certificateNameOf(secret) === name ? secret : undefined;
+}
+
+/** A bundle of another authority (`trust`) may well lack these anchors: only bundles that have one of them must have all. */
+function trustsAll({ configMaps }: Caches, certificate: TenantCertificate, anchors: readonly StoredAnchor[]): boolean {
+  const written = configMaps.get(`${keyOf(certificate)}-proxy`)?.trusts;
+  if (written === undefined) return true;
+  const present = anchors.filter(({ sha256 }) => written.includes(sha256));
+  return present.length === 0 || present.length === anchors.length;
+}
+
+function isSignedBy(secret: OwnedSecret | undefined, sha256: string): boolean {
+  return secret === undefined || (secret.stored.state === 'Read' && secret.stored.issuerSHA256 === sha256);
+}
+
+/** For how long a gate has been open without a break; forgotten at each step and at a restart, which only makes it longer. */
+export class GateClock {
+  readonly #elapsedMs: () => number;
+  readonly #open = new Map<string, { readonly phase: RotationPhase; readonly since: number }>();
+
+  constructor(elapsedMs: () => number = () => performance.now()) {
+    this.#elapsedMs = elapsedMs;
+  }
+
+  waitedMs(authority: string, phase: RotationPhase, isOpen: boolean): number {
+    const now = this.#elapsedMs();
+    if (!isOpen) {
+      this.#open.delete(authority);
+      return 0;
+    }
+    const before = this.#open.get(authority);
+    if (before?.phase === phase) return now - before.since;
+    this.#open.set(authority, { phase, since: now });
+    return 0;
+  }
+}
