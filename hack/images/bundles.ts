@@ -15,7 +15,7 @@ const banner = "import { createRequire } from 'node:module'; const require = cre
 export async function bundle(): Promise<string[]> {
   const present = bundles.filter(({ entry }) => existsSync(entry));
   await Promise.all(present.map(({ entry, output }) => build({
-    entryPoints: [entry], outfile: output, bundle: true, platform: 'node', format: 'esm', target: 'node24',
+    entryPoints: [entry], outfile: output, bundle: true, minify: true, platform: 'node', format: 'esm', target: 'node24',
     banner: { js: banner }, legalComments: 'eof', sourcemap: false, logLevel: 'warning', absWorkingDir: checkout,
   })));
   return bundles.filter(({ entry }) => !existsSync(entry)).map(({ entry }) => entry.slice(checkout.length + 1));
