@@ -1,5 +1,6 @@
 // The NetworkPolicy of spec.networkPolicy: Managed: every port of the certificate's pods is open to everyone, except those behind the
-// sidecar. Pure. A policy cannot say "all but", so the open ports are ranges.
+// sidecar. Pure. A policy cannot say "all but", so the open ports are ranges. Policies add up: beside a stricter one for the same pods
+// this one opens what that one does not, which is why it is written on request only.
 import { API_VERSION, LABEL, MANAGED_BY, OWN_ANNOTATION } from '../api/names.ts';
 import type { ObjectMeta } from '../api/object-meta.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';

@@ -1,5 +1,4 @@
 // Wires the observer of pods: which change wakes which certificate, and what it is given.
-import { isDeepStrictEqual } from 'node:util';
 import { LABEL, OWN_ANNOTATION } from '../api/names.ts';
 import type { WorkQueue } from '../controller/work-queue.ts';
 import type { KubeObject } from '../kube/object.ts';
@@ -29,7 +28,8 @@ export function subscribePods({ certificates, configMaps, pods, networkPolicies 
   };
   return [
     certificates.cache.onChange((key, before, after) => {
-      const isSame = before !== undefined && after !== undefined && isDeepStrictEqual(before.spec, after.spec) && before.metadata.deletionTimestamp === after.metadata.deletionTimestamp;
+      // A generation counts changes of the spec and the deletion, not our own words in the status.
+      const isSame = before !== undefined && before.metadata.uid === after?.metadata.uid && before.metadata.generation === after?.metadata.generation;
       if (!isSame) add(key);
     }),
     configMaps.cache.onChange((_, before, after) => {
