@@ -46,7 +46,8 @@ check_plaintext() {
   if [ -z "$problem" ]; then publish current; else publish pending; fi
 }
 
-number_in_manifest() { sed -n 's/^ "'"$1"'": \([0-9]*\),\{0,1\}$/\1/p' "$run/current/conf/manifest"; }
+# $1: key, $2: file.
+number_in_manifest() { sed -n 's/^ "'"$1"'": \([0-9]*\),\{0,1\}$/\1/p' "$2"; }
 
 # stub_status: Active connections: 3 / server accepts handled requests / 5 5 8 / Reading: 0 Writing: 1 Waiting: 2
 write_metrics() {
@@ -57,7 +58,8 @@ write_metrics() {
     shift 7
     accepted=$1 requests=$3
   fi
-  not_after=$(number_in_manifest certificateNotAfter) next_update=$(number_in_manifest crlNextUpdate)
+  manifest=$run/current/conf/manifest
+  not_after=$(number_in_manifest certificateNotAfter "$manifest") next_update=$(number_in_manifest crlNextUpdate "$manifest")
   if [ -z "$problem" ]; then pending=0; else pending=1; fi
   {
 ${[

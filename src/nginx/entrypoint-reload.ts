@@ -34,10 +34,20 @@ copy_set() {
   [ -e "$candidate/conf/nginx.conf" ] || { problem='the manifest has no nginx.conf: this certificate needs engine node'; return 1; }
   wrong=$(cd "$candidate" && sha256sum -c sums 2>/dev/null | sed -n 's/: FAILED.*//p' | tr '\n' ' ')
   [ -z "$wrong" ] || { problem="differs from the manifest: $wrong"; return 1; }
+  check_crl
+}
+
+# nginx takes an expired CRL and then refuses everybody, so a running set that is still good is not exchanged for it.
+check_crl() {
+  next_update=$(number_in_manifest crlNextUpdate "$candidate/conf/manifest")
+  [ -z "$loaded" ] || [ -z "$next_update" ] || [ "$next_update" -gt "$(date +%s)" ] || { problem='a CRL in the set has expired'; return 1; }
 }
 
 test_candidate() {
   nginx -t -q -p "$run/" -e stderr -c "$candidate/conf/adapted.conf" > "$run/tmp/test.log" 2>&1 && return 0
+  case "$(cat "$run/tmp/test.log")" in
+    *'key values mismatch'*) problem='a key in the set is not the key of its certificate' ; return 1 ;;
+  esac
   problem="nginx refuses the set: $(sed -n 's/^.*\[emerg\] //p' "$run/tmp/test.log" | sed 's/^[0-9#]*: //; s/ in [^ ]*:\([0-9]*\)$/ in line \1/; s|/run/[^ ]*/generations/[0-9]*/conf/||g' | head -n 1)"
   return 1
 }
@@ -94,6 +104,7 @@ adopt_candidate() {
   reloads_success=$((reloads_success + 1)) problem='' reported=''
   read_loopback_ports
   publish current
+  write_metrics
   log info "loaded manifest $loaded_sum"
 }
 
@@ -101,6 +112,7 @@ keep_loaded() {
   if [ "$problem" != "$reported" ]; then
     reported=$problem reloads_failure=$((reloads_failure + 1))
     log error "not loaded: $(plain "$problem")"
+    [ -z "$loaded" ] || write_metrics
   fi
   [ "$loaded" = "$number" ] || rm -rf "$candidate"
   if [ -n "$loaded" ]; then publish pending; else start_previous; fi

@@ -42,6 +42,8 @@ function renderTls(listener: ListenerModel): Lines {
 const FORWARDED: readonly (readonly [string, string])[] = [
   ['Host', '$forwarded_host'],
   ['X-Forwarded-For', '$proxy_add_x_forwarded_for'],
+  // A hop-by-hop field of old browsers that nginx does not know as one.
+  ['Proxy-Connection', '""'],
 ];
 
 function renderHeaders(listener: ListenerModel, model: ProxyModel): Lines {

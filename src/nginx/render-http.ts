@@ -55,6 +55,7 @@ function forwarding(idleMs: number): Lines {
     'proxy_buffering off;',
     'proxy_request_buffering off;',
     'proxy_redirect off;',
+    'proxy_pass_trailers on;',
   ]);
 }
 

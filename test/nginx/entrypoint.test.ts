@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { CONFIG_FILES } from '../../src/api/names.ts';
 import { renderNginx } from '../../src/nginx/render-nginx.ts';
 import type { ProxyModel } from '../../src/proxy-model/model.ts';
-import { withManifest } from '../support/mounted-set.ts';
+import { manifestOf, withManifest } from '../support/mounted-set.ts';
 import type { Files } from '../support/mounted-set.ts';
 import { NginxSidecar, eventually } from '../support/nginx-sidecar.ts';
 import { nginxRoot } from '../support/nginx-root.ts';
@@ -104,7 +104,15 @@ describe('the nginx sidecar', { skip, concurrency: 2 }, () => {
       files: () => ({ ...good, 'certs/tls.crt': alice.certificate, 'certs/tls.key': alice.key }),
       message: /differs from the manifest: certs\/tls\.crt certs\/tls\.key/,
     },
-    'a set whose key does not match': { files: () => withManifest({ ...good, 'certs/tls.key': alice.key }, 2), message: /nginx refuses the set: .*key values mismatch/ },
+    'a set whose key does not match': { files: () => withManifest({ ...good, 'certs/tls.key': alice.key }, 2), message: /a key in the set is not the key of its certificate/ },
+    'a certificate that is none': { files: () => withManifest({ ...good, 'certs/tls.crt': 'nonsense' }, 2), message: /nginx refuses the set: .*certs\/tls\.crt/ },
+    'a CRL that has expired': {
+      files: () => {
+        const manifest = manifestOf(good, 2).replace(' "files"', ' "crlNextUpdate": 1000000000,\n "files"');
+        return { ...good, [CONFIG_FILES.manifest]: manifest };
+      },
+      message: /CRL in the set has expired/,
+    },
     'a set with a missing file': { files: () => Object.fromEntries(Object.entries(good).filter(([path]) => path !== 'caCerts/trust-0.crt')), message: /missing: caCerts\/trust-0\.crt/ },
     'a manifest that names a file elsewhere': {
       files: () => ({ ...good, [CONFIG_FILES.manifest]: `{\n "files": {\n  "certs/../../../etc/passwd": "${'0'.repeat(64)}"\n }\n}\n` }),

@@ -128,10 +128,13 @@ export class NginxSidecar {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process !== undefined && this.#process.exitCode === null && this.#process.signalCode === null) {
-      this.signal('SIGTERM');
-      this.signal('SIGTERM');
+    const child = this.#process;
+    if (child !== undefined) {
+      // Two signals at once would arrive as one.
+      const again = setInterval(() => child.kill('SIGTERM'), 100);
+      child.kill('SIGTERM');
       await this.ended();
+      clearInterval(again);
     }
     rmSync(this.#base, { recursive: true, force: true });
   }
