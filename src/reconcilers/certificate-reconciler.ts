@@ -29,6 +29,7 @@ import { reportIssued, reportStatus } from './report-certificate.ts';
 import { guardDeletion } from './revoke-on-delete.ts';
 import { buildSidecarConfig } from './sidecar-config.ts';
 import { TrustPending } from './trust-material.ts';
+import { areReferencesRead } from './trust-references.ts';
 import { writeConfigMap } from './write-config-map.ts';
 
 /** Nothing can be said yet: whoever is waited for will wake us. */
@@ -53,7 +54,8 @@ async function bringUp(run: CertificateRun): Promise<Outcome> {
   const unclaimable = claimSecretName(run.context.caches.certificates, run.certificate, run.desired);
   if (unclaimable !== undefined) return { secretName, refusal: unclaimable, notices: [] };
   const state = issuerState(run);
-  if (state === undefined) return WAITING;
+  // All that it refers to is read before anything is issued: Ready is said once, when it is true.
+  if (state === undefined || !areReferencesRead(run.context, run.certificate)) return WAITING;
   const secret = await findSecret(run);
   if (secret !== undefined && 'reason' in secret) return { secretName, refusal: secret, notices: [] };
   return await decide(run, secret, state);
