@@ -11,6 +11,10 @@ import type { ObjectMeta } from './object-meta.ts';
 
 const NAMED = 'has(self.commonName) || [self.?dnsNames, self.?ipAddresses, self.?uris, self.?emailAddresses].exists(l, size(l.orValue([])) > 0)';
 
+/** Where spec.duration is absent. */
+export const LEAF_DURATION = '168h';
+export const AUTHORITY_DURATION = '43800h';
+
 export const TenantCertificateSpec = record(
   {
     ...identityFields,
@@ -30,7 +34,7 @@ export const TenantCertificateSpec = record(
     rules: [
       { rule: "self.issuer.kind != 'SelfSigned' || self.isCA", message: 'spec.issuer.kind SelfSigned needs spec.isCA: true' },
       { rule: NAMED, message: 'a certificate needs spec.commonName, spec.dnsNames, spec.ipAddresses, spec.uris or spec.emailAddresses' },
-      { rule: '!has(self.renewBefore) || !has(self.duration) || duration(self.renewBefore) < duration(self.duration)', message: 'spec.renewBefore must be shorter than spec.duration', fieldPath: '.renewBefore' },
+      { rule: `!has(self.renewBefore) || duration(self.renewBefore) < duration(has(self.duration) ? self.duration : self.isCA ? '${AUTHORITY_DURATION}' : '${LEAF_DURATION}')`, message: 'spec.renewBefore must be shorter than spec.duration', fieldPath: '.renewBefore' },
       { rule: '!self.isCA || !has(self.proxy)', message: 'a CA certificate is not served by a sidecar; remove spec.proxy or spec.isCA', fieldPath: '.proxy' },
     ],
   },

@@ -3,9 +3,8 @@ import type { RevocationReason, TenantCertificate, TenantCertificateSpec, Usage 
 import type { IssuerReference } from '../api/tenant-certificate.ts';
 import { parseDurationMs } from '../api/duration.ts';
 import { RENEW_ANNOTATION } from '../api/names.ts';
+import { AUTHORITY_DURATION, LEAF_DURATION } from '../api/tenant-certificate.ts';
 
-const LEAF_DURATION = '168h';
-const AUTHORITY_DURATION = '43800h';
 const LEAF_USAGES: readonly Usage[] = ['server auth', 'client auth'];
 
 export type KeyRequest =
