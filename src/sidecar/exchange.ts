@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { Connection } from './connection.ts';
+import { responseHeaders } from './request-headers.ts';
 
 export interface Exchange {
   readonly connection: Connection;
@@ -48,4 +49,19 @@ export interface ExchangeRecord {
   route?: number;
   upstream?: string;
   address?: string;
+}
+
+interface UpstreamAnswer {
+  readonly status: number;
+  readonly message: string;
+  readonly rawHeaders: readonly string[];
+}
+
+/** undefined: the answer has a field that must not be sent on; nothing has been sent. */
+export function startAnswer(exchange: Exchange, { status, message, rawHeaders }: UpstreamAnswer): Writable | undefined {
+  try {
+    return exchange.answer(status, message, responseHeaders(rawHeaders));
+  } catch {
+    return undefined;
+  }
 }

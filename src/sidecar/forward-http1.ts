@@ -3,10 +3,10 @@
 import { request as sendRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { classifyError, isReady, whenReady } from './dial.ts';
-import type { Exchange } from './exchange.ts';
+import { startAnswer, type Exchange } from './exchange.ts';
 import type { UpstreamError } from './metrics.ts';
 import { relayBody } from './relay-body.ts';
-import { pairs, requestTrailers, responseHeaders, type HeaderPolicy, type RequestHeaders } from './request-headers.ts';
+import { addTrailers, requestTrailers, type HeaderPolicy, type RequestHeaders } from './request-headers.ts';
 import type { Address } from './upstream-address.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
@@ -86,8 +86,7 @@ class Attempt {
       relayBody(body, request, {
         onChunk: (bytes) => (exchange.traffic.bytesIn += bytes),
         onEnd: () => {
-          const trailers = requestTrailers(exchange.rawTrailers, policy);
-          if (trailers.length > 0) request.addTrailers(pairs(trailers));
+          addTrailers(request, requestTrailers(exchange.rawTrailers, policy));
           request.end();
         },
       });
@@ -100,9 +99,13 @@ class Attempt {
     const { exchange, onAnswer } = this.#forward;
     this.#answer = answer;
     const status = answer.statusCode ?? 502;
-    onAnswer(status, address);
-    const sink = exchange.answer(status, answer.statusMessage ?? '', responseHeaders(answer.rawHeaders));
     answer.on('error', () => this.#breakOff('reset', address));
+    const sink = startAnswer(exchange, { status, message: answer.statusMessage ?? '', rawHeaders: answer.rawHeaders });
+    if (sink === undefined) {
+      this.#refuseAnswer(request, address);
+      return;
+    }
+    onAnswer(status, address);
     relayBody(answer, sink, {
       onChunk: (bytes) => (exchange.traffic.bytesOut += bytes),
       onEnd: () => {
@@ -112,6 +115,14 @@ class Attempt {
         exchange.finish(answer.rawTrailers);
       },
     });
+  }
+
+  /** Node would not send on what the app has sent. */
+  #refuseAnswer(request: ClientRequest, address: Address): void {
+    this.#isOver = true;
+    request.destroy();
+    this.#forward.pool.reportFailure(address);
+    this.#forward.onFailure('protocol', address);
   }
 
   #onUpgrade({ answer, socket, head }: { answer: IncomingMessage; socket: Socket; head: Buffer }, address: Address): void {

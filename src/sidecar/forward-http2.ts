@@ -1,12 +1,13 @@
 // Sends one request to an HTTP/2 upstream (cleartext or TLS), which is what gRPC servers speak, and streams both ways at once.
 import type { ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
 import { classifyError, isReady, whenReady } from './dial.ts';
+import { startAnswer } from './exchange.ts';
 import type { ForwardRequest } from './forward-http1.ts';
-import { toHeaders } from './http2-exchange.ts';
+import { sendTrailers, toHeaders } from './http2-exchange.ts';
 import type { Http2Sessions } from './http2-sessions.ts';
 import type { UpstreamError } from './metrics.ts';
 import { relayBody } from './relay-body.ts';
-import { requestTrailers, responseHeaders } from './request-headers.ts';
+import { requestTrailers } from './request-headers.ts';
 import type { Address } from './upstream-address.ts';
 
 export function forwardHttp2(forward: ForwardRequest): void {
@@ -81,16 +82,22 @@ class Attempt {
     relayBody(body, stream, {
       onChunk: (bytes) => (exchange.traffic.bytesIn += bytes),
       onEnd: () => {
-        stream.once('wantTrailers', () => stream.sendTrailers(toHeaders(requestTrailers(exchange.rawTrailers, policy))));
+        stream.once('wantTrailers', () => sendTrailers(stream, requestTrailers(exchange.rawTrailers, policy)));
         stream.end();
       },
     });
   }
 
   #onResponse(stream: ClientHttp2Stream, { status, raw }: { status: number; raw: readonly string[] }, address: Address): void {
-    const { exchange, onAnswer } = this.#forward;
+    const { exchange, onAnswer, onFailure } = this.#forward;
+    const sink = startAnswer(exchange, { status, message: '', rawHeaders: withoutPseudo(raw) });
+    if (sink === undefined) {
+      this.#isOver = true;
+      stream.close(8);
+      onFailure('protocol', address);
+      return;
+    }
     onAnswer(status, address);
-    const sink = exchange.answer(status, '', responseHeaders(withoutPseudo(raw)));
     relayBody(stream, sink, {
       onChunk: (bytes) => (exchange.traffic.bytesOut += bytes),
       onEnd: () => {

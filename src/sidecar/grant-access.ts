@@ -23,12 +23,11 @@ export function renewAccess(peer: Peer, before: ListenerView, view: ListenerView
   return { kind: 'keep', peer: judged, access };
 }
 
-/** Equal trust needs no second judgement, which also could not see the certificates between leaf and anchor. */
 function judgeAgain(peer: Peer, before: ListenerView, after: ListenerView): Peer | 'revoked' | 'not_trusted' {
+  if (peer.kind !== 'verified') return peer;
   const trust = after.tls?.trust;
-  if (peer.kind !== 'verified' || trust?.sha256 === before.tls?.trust?.sha256) return peer;
   if (trust === undefined) return 'not_trusted';
-  const standing = reassess(trust, peer.certificate);
+  const standing = reassess(before.tls?.trust ?? trust, trust, peer.certificate);
   if (standing !== 'trusted') return standing;
   const tenant = findTenant(trust, peer.certificate.x509);
   return { kind: 'verified', certificate: peer.certificate, ...(tenant === undefined ? {} : { tenant }) };

@@ -22,14 +22,13 @@ export class Http1Front {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADER_TIMEOUT_MS,
       requestTimeout: 0, // a body may take as long as it moves
-      keepAliveTimeout: idleTimeoutMs,
       insecureHTTPParser: false,
       optimizeEmptyRequests: true,
       shouldUpgradeCallback: mayUpgrade,
       noDelay: true,
     } as Parameters<typeof createServer>[0] & object);
     this.#server.maxRequestsPerSocket = 0;
-    this.#server.timeout = 0;
+    this.update(idleTimeoutMs);
     this.#server.on('request', (request, response) => this.#serve(request, response, 'none'));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, 'continue'));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
@@ -37,6 +36,12 @@ export class Http1Front {
     this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket));
     // The server never listens itself; this starts its check for slow headers.
     this.#server.emit('listening');
+  }
+
+  update(idleTimeoutMs: number): void {
+    this.#server.keepAliveTimeout = idleTimeoutMs;
+    // For a client that does not take its answer; twice, so that a silent upstream is a 504 first.
+    this.#server.timeout = idleTimeoutMs * 2;
   }
 
   accept(connection: Connection): void {

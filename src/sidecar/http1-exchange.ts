@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
-import { pairs } from './request-headers.ts';
+import { addTrailers } from './request-headers.ts';
 
 export class Http1Exchange implements Exchange {
   readonly connection: Connection;
@@ -77,7 +77,7 @@ export class Http1Exchange implements Exchange {
   }
 
   finish(rawTrailers: readonly string[]): void {
-    if (rawTrailers.length > 0) this.#response.addTrailers(pairs(rawTrailers));
+    addTrailers(this.#response, rawTrailers);
     this.#response.end();
   }
 

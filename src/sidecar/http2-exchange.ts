@@ -1,5 +1,5 @@
 // An Exchange over one HTTP/2 stream.
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Http2Stream, IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Readable, Writable } from 'node:stream';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
@@ -33,8 +33,8 @@ export class Http2Exchange implements Exchange {
     this.method = pseudo.get(':method') ?? 'GET';
     this.target = pseudo.get(':path') ?? '';
     const authority = pseudo.get(':authority');
-    const hasHost = fields.some((name, index) => index % 2 === 0 && name === 'host');
-    this.rawHeaders = authority === undefined || hasHost ? fields : ['Host', authority, ...fields];
+    // One host only: `:authority` wins over a Host field that could say something else (RFC 9113, 8.3.1).
+    this.rawHeaders = authority === undefined ? fields : ['Host', authority, ...fields.filter((_, index) => fields[index - (index % 2)] !== 'host')];
     this.expectsContinue = fields.some((name, index) => index % 2 === 0 && name === 'expect' && fields[index + 1]?.toLowerCase() === '100-continue');
     stream.on('trailers', ((_headers: unknown, _flags: number, rawTrailers: string[]) => {
       this.#rawTrailers = rawTrailers;
@@ -69,7 +69,7 @@ export class Http2Exchange implements Exchange {
 
   answer(status: number, _message: string, headers: readonly string[]): Writable {
     if (this.isGone) return this.#stream;
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(toHeaders(this.#answerTrailers)));
+    this.#stream.once('wantTrailers', () => sendTrailers(this.#stream, this.#answerTrailers));
     this.#stream.respond({ ':status': status, ...toHeaders(headers) }, { waitForTrailers: true });
     return this.#stream;
   }
@@ -118,6 +118,15 @@ function splitPseudoFields(raw: readonly string[]): { pseudo: Map<string, string
     else fields.push(name, value);
   }
   return { pseudo, fields };
+}
+
+/** Trailers that Node would not send are left out as a whole: the body they follow is complete. */
+export function sendTrailers(stream: Http2Stream, raw: readonly string[]): void {
+  try {
+    stream.sendTrailers(toHeaders(raw));
+  } catch {
+    stream.sendTrailers({});
+  }
 }
 
 /** Names and values in turn -> the form node:http2 sends: lower case, repeated fields as lists. */

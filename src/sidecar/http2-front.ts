@@ -20,6 +20,7 @@ export class Http2Front {
   accept(connection: Connection): void {
     const session = performServerHandshake(connection.socket, {
       maxSendHeaderBlockLength: 64 * 1024,
+      strictSingleValueFields: false, // an app that repeats a field it should not is no reason to fail
       settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false },
     });
     this.#sessions.add(session);

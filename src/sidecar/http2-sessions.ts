@@ -37,7 +37,8 @@ export class Http2Sessions {
 
   #open(): readonly [ClientHttp2Session, { streams: number; readonly socket: Socket }] {
     const socket = this.#dial();
-    const session = connect(`${this.#scheme}://upstream`, { createConnection: () => socket, settings: { enablePush: false, initialWindowSize: 1 << 20 } });
+    const options = { createConnection: () => socket, strictSingleValueFields: false, settings: { enablePush: false, initialWindowSize: 1 << 20 } };
+    const session = connect(`${this.#scheme}://upstream`, options);
     const state = { streams: 0, socket };
     this.#sessions.set(session, state);
     const forget = () => this.#sessions.delete(session);

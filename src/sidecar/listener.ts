@@ -99,6 +99,7 @@ export class Listener {
 
   #prepare({ model, tls, idleTimeoutMs }: ListenerView): void {
     if (model.protocol === 'HTTP') this.#http1 ??= new Http1Front(this.#services, idleTimeoutMs);
+    this.#http1?.update(idleTimeoutMs);
     if (model.protocol === 'HTTP' && tls !== undefined) this.#http2 ??= new Http2Front(this.#services);
     this.#tls = tls === undefined ? undefined : this.#createTls(this.#view);
   }

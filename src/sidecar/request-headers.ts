@@ -1,5 +1,6 @@
 // Header hygiene: what a client sent -> what the upstream gets, and what the upstream answered -> what the client gets.
 // Rule: no spelling of an identity header from a client survives; hop-by-hop fields end here.
+import type { OutgoingMessage } from 'node:http';
 import { IDENTITY_HEADER } from '../proxy-model/identity-headers.ts';
 
 type Field = 'forward' | 'drop' | 'connection' | 'forwarded-for' | 'host' | 'length' | 'coding' | 'cookie' | 'te';
@@ -135,7 +136,16 @@ function isHop(name: string): boolean {
   return (length === 2 || length === 7 || length === 10 || length === 16 || length === 17) && RESPONSE_HOP.has(name.toLowerCase());
 }
 
+/** Trailers that Node would not send are left out as a whole: the body they follow is complete. */
+export function addTrailers(message: OutgoingMessage, raw: readonly string[]): void {
+  try {
+    if (raw.length > 0) message.addTrailers(pairs(raw));
+  } catch {
+    // an invalid name or value
+  }
+}
+
 /** Names and values in turn -> pairs. */
-export function pairs(flat: readonly string[]): [string, string][] {
+function pairs(flat: readonly string[]): [string, string][] {
   return flat.flatMap((name, index): [string, string][] => (index % 2 === 0 ? [[name, flat[index + 1] ?? '']] : []));
 }

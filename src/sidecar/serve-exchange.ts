@@ -32,6 +32,30 @@ export function serveExchange(exchange: Exchange, services: ExchangeServices, cl
     connection.activeRequests -= 1;
     conclude(exchange, services, { record, view: access.view, seconds: (performance.now() - startedAt) / 1000 });
   });
+  try {
+    judgeAndServe(exchange, { services, record, closeAfterwards });
+  } catch (error) {
+    // Nothing a client sends may end the process. What gets here is a name or value that Node refuses to send on.
+    services.log.event('warn', 'request cannot be sent on', { listener: access.view.model.name, code: (error as NodeJS.ErrnoException).code, ...clientFields(connection) });
+    if (exchange.hasAnswered) exchange.abort();
+    else refuseAsBad(exchange, record);
+  }
+}
+
+function refuseAsBad(exchange: Exchange, record: ExchangeRecord): void {
+  record.status = 400;
+  answerPage(exchange, 400);
+}
+
+interface Serving {
+  readonly services: ExchangeServices;
+  readonly record: ExchangeRecord;
+  readonly closeAfterwards: () => void;
+}
+
+function judgeAndServe(exchange: Exchange, { services, record, closeAfterwards }: Serving): void {
+  const { connection } = exchange;
+  const { access } = connection;
   const { policy } = access.view;
   const decision = decideRequest(exchange, access, { policy, remoteAddress: connection.remoteAddress });
   if (decision.kind === 'route') {

@@ -29,18 +29,36 @@ const MAX_SENT_CERTIFICATES = 8;
  */
 export function findTenant(trust: Trust, leaf: X509Certificate): string | undefined {
   const direct = issuersAmong(trust.anchors, leaf);
-  const possible = direct.length > 0 ? direct : anchorsBehind(trust.anchors, leaf, sentCertificates(leaf));
+  const sent = sentCertificates(leaf);
+  // More than we are ready to follow: the one path that OpenSSL took could be among the rest.
+  const possible = direct.length > 0 || sent.length > MAX_SENT_CERTIFICATES ? direct : anchorsBehind(trust.anchors, leaf, sent);
   const tenants = new Set((possible.length > 0 ? possible : trust.anchors).map(({ authority }) => authority.tenant));
   return tenants.size === 1 ? [...tenants][0] : undefined;
 }
 
 export type Standing = 'trusted' | 'revoked' | 'not_trusted';
 
-/** Whether a connected client, verified under an earlier trust, still stands. A client with intermediates cannot be checked again, so it has to connect again. */
-export function reassess(trust: Trust, { x509, serialNumber, issuerNameHex }: PeerCertificate): Standing {
-  if (issuersAmong(trust.anchors, x509).length === 0) return 'not_trusted';
-  const isRevoked = trust.crls?.some((crl) => crl.issuerNameHex === issuerNameHex && crl.revokedSerials.has(serialNumber)) ?? false;
-  return isRevoked ? 'revoked' : 'trusted';
+/**
+ * Whether a connected client, verified under `before`, still stands under `after`. The certificates between a leaf and its anchor are not seen again, so a client
+ * with any stands only if no anchor has gone and nothing more has been revoked; else it has to connect again.
+ */
+export function reassess(before: Trust, after: Trust, { x509, serialNumber, issuerNameHex }: PeerCertificate): Standing {
+  if (before.sha256 === after.sha256) return 'trusted';
+  const isRevoked = after.crls?.some((crl) => crl.issuerNameHex === issuerNameHex && crl.revokedSerials.has(serialNumber)) ?? false;
+  if (isRevoked) return 'revoked';
+  if (issuersAmong(after.anchors, x509).length > 0) return 'trusted';
+  const hasDirectIssuer = issuersAmong(before.anchors, x509).length > 0;
+  return !hasDirectIssuer && isNoStricter(before, after) ? 'trusted' : 'not_trusted';
+}
+
+function isNoStricter(before: Trust, after: Trust): boolean {
+  const anchors = new Set(after.anchors.map(({ authority }) => authority.sha256));
+  const revoked = new Set(revokedBy(before));
+  return before.anchors.every(({ authority }) => anchors.has(authority.sha256)) && revokedBy(after).every((entry) => revoked.has(entry));
+}
+
+function revokedBy({ crls = [] }: Trust): string[] {
+  return crls.flatMap(({ issuerNameHex, revokedSerials }) => [...revokedSerials].map((serial) => `${issuerNameHex} ${serial}`));
 }
 
 function issuersAmong(anchors: readonly Anchor[], certificate: X509Certificate): Anchor[] {
@@ -58,6 +76,6 @@ function anchorsBehind(anchors: readonly Anchor[], certificate: X509Certificate,
 
 function sentCertificates(leaf: X509Certificate): X509Certificate[] {
   const sent: X509Certificate[] = [];
-  for (let next = leaf.issuerCertificate; next !== undefined && sent.length < MAX_SENT_CERTIFICATES; next = next.issuerCertificate) sent.push(next);
+  for (let next = leaf.issuerCertificate; next !== undefined && sent.length <= MAX_SENT_CERTIFICATES; next = next.issuerCertificate) sent.push(next);
   return sent;
 }
