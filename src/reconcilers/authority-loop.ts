@@ -28,7 +28,8 @@ export function subscribeAuthorities(caches: Caches, queues: Queues): (() => voi
   return [
     caches.certificates.onChange((_, before, after) => {
       for (const key of new Set([before, after].flatMap((each) => (each === undefined ? [] : authoritiesOf(each))))) {
-        if (concerns(key, before, after)) queues.authorities.addAfter(key, GATHER_MS);
+        // A Tenant's first certificate protects it from deletion: that is not to be waited for.
+        if (concerns(key, before, after)) queues.authorities.addAfter(key, before === undefined ? 0 : GATHER_MS);
       }
     }),
     caches.tenants.onChange((name, before, after, origin) => {

@@ -49,6 +49,8 @@ function describeSecret(before: TenantCertificateStatus, { secret, renewAt, rece
   const current = secret === undefined ? undefined : describeCertificate(secret);
   const issued = current === undefined ? unexpired : withSerial(unexpired, { serialNumber: current.serialNumber, notAfter: current.notAfter, issuerSHA256: current.issuerSHA256 });
   return defined({
+    // Counted on when the Secret comes back.
+    revision: before.revision,
     ...current,
     renewalTime: current && renewAt && writeInstant(renewAt),
     issued: issued.length === 0 ? undefined : issued,

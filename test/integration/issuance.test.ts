@@ -72,6 +72,7 @@ describe('issuing from a CA Secret', { skip: missingCluster() }, () => {
     await eventually(async () => assert.equal((await get('hello')).status?.revision, (before?.revision ?? 0) + 1));
     await admin.mergePatch(resources.Secret, { namespace, name: 'hello-tls' }, { data: { 'tls.crt': Buffer.from('nonsense').toString('base64') } });
     await eventually(async () => assert.match(text(await secret('hello-tls'), 'tls.crt'), /BEGIN CERTIFICATE/), { timeoutMs: 5000 });
+    await eventually(async () => assert.equal((await get('hello')).status?.revision, (before?.revision ?? 0) + 2));
   });
 
   it('puts a removed label back without issuing again', async () => {
