@@ -1,5 +1,6 @@
 // Schema of what a certificate says and who signs it: the identity half of TenantCertificate.spec.
 import { Type } from 'typebox';
+import { ALGORITHMS, ISSUER_KINDS, REVOCATION_REASONS, USAGES } from './closed-sets.ts';
 import { duration, flag, integer, listOf, objectName, oneOf, record, text } from './schema-parts.ts';
 
 const ATTRIBUTE = '^[^\\x00-\\x1f\\x7f]*$';
@@ -21,8 +22,6 @@ export const Subject = record(
   { description: 'Attributes of the subject other than the common name (RFC 5280, 4.1.2.6).' },
 );
 
-export const ISSUER_KINDS = ['Secret', 'Tenant', 'SelfSigned'] as const;
-
 export const IssuerReference = record(
   {
     kind: oneOf(ISSUER_KINDS, {
@@ -40,13 +39,6 @@ export const IssuerReference = record(
   },
 );
 
-export const USAGES = [
-  'digital signature', 'key encipherment', 'key agreement', 'content commitment', 'cert sign', 'crl sign',
-  'server auth', 'client auth', 'code signing', 'email protection', 'timestamping', 'ocsp signing',
-] as const;
-
-export const ALGORITHMS = ['ECDSA', 'RSA', 'Ed25519'] as const;
-
 export const PrivateKeySpec = record(
   {
     algorithm: oneOf(ALGORITHMS, { description: 'Kind of key.', default: 'ECDSA' }),
@@ -63,10 +55,6 @@ export const PrivateKeySpec = record(
     ],
   },
 );
-
-export const REVOCATION_REASONS = [
-  'unspecified', 'keyCompromise', 'cACompromise', 'affiliationChanged', 'superseded', 'cessationOfOperation', 'privilegeWithdrawn',
-] as const;
 
 export const RevocationReason = oneOf(REVOCATION_REASONS, { description: 'Reason code (RFC 5280, 5.3.1).', default: 'unspecified' });
 

@@ -1,11 +1,7 @@
 // Schema of spec.proxy: listeners, routes, upstreams and trust, for either engine.
 import { Type } from 'typebox';
+import { CLIENT_AUTH, ENGINES, TLS_VERSIONS, TRUST_KINDS } from './closed-sets.ts';
 import { duration, flag, integer, listOf, objectName, oneOf, record, text, DNS_LABEL } from './schema-parts.ts';
-
-export const ENGINES = ['nginx', 'node'] as const;
-export const TLS_VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
-export const TRUST_KINDS = ['Tenant', 'Secret', 'ConfigMap', 'System'] as const;
-export const CLIENT_AUTH = ['Required', 'Optional', 'OptionalNoCA', 'None'] as const;
 
 const PORT_NAME = DNS_LABEL;
 const HEADER = '^[A-Za-z][A-Za-z0-9-]*$';

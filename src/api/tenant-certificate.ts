@@ -2,18 +2,17 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
 import { certificateStatus } from './status-schema.ts';
+import { AUTHORITY_DURATION, LEAF_DURATION } from './closed-sets.ts';
 import { identityFields } from './certificate-identity.ts';
-import type { ALGORITHMS, ISSUER_KINDS, IssuerReference as IssuerReferenceSchema, PrivateKeySpec as PrivateKeySchema, REVOCATION_REASONS, Subject, USAGES } from './certificate-identity.ts';
+import type { IssuerReference as IssuerReferenceSchema, PrivateKeySpec as PrivateKeySchema, Subject } from './certificate-identity.ts';
+import type { ALGORITHMS, CLIENT_AUTH, ENGINES, ISSUER_KINDS, REVOCATION_REASONS, TLS_VERSIONS, USAGES } from './closed-sets.ts';
 import { ProxySpec } from './proxy-spec.ts';
-import type { CLIENT_AUTH, Client, ENGINES, Listener, ListenerTls, Route, TLS_VERSIONS, TrustSource as TrustSourceSchema, Upstream, UpstreamTls } from './proxy-spec.ts';
+import type { Client, Listener, ListenerTls, Route, TrustSource as TrustSourceSchema, Upstream, UpstreamTls } from './proxy-spec.ts';
 import { mapOfStrings, objectName, oneOf, record } from './schema-parts.ts';
 import type { ObjectMeta } from './object-meta.ts';
 
 const NAMED = 'has(self.commonName) || [self.?dnsNames, self.?ipAddresses, self.?uris, self.?emailAddresses].exists(l, size(l.orValue([])) > 0)';
 
-/** Where spec.duration is absent. */
-export const LEAF_DURATION = '168h';
-export const AUTHORITY_DURATION = '43800h';
 
 export const TenantCertificateSpec = record(
   {

@@ -1,7 +1,8 @@
 // The cluster-scoped kind Tenant, a PKI boundary: schema, and the types that follow from it.
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
-import { ALGORITHMS, PrivateKeySpec, RevocationReason, USAGES } from './certificate-identity.ts';
+import { PrivateKeySpec, RevocationReason } from './certificate-identity.ts';
+import { ALGORITHMS, USAGES } from './closed-sets.ts';
 import { duration, flag, listOf, mapOfStrings, objectName, oneOf, record, text } from './schema-parts.ts';
 import { tenantStatus } from './status-schema.ts';
 import type { ObjectMeta } from './object-meta.ts';

@@ -1,6 +1,6 @@
 // `renew NAME` and `revoke NAME`: one small change of a TenantCertificate, of which the operator does the rest.
 import { RENEW_ANNOTATION } from '../api/names.ts';
-import { REVOCATION_REASONS } from '../api/certificate-identity.ts';
+import { REVOCATION_REASONS } from '../api/closed-sets.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';
 import { UsageError } from '../errors.ts';
 import { resources } from '../kube/resources.ts';

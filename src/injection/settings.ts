@@ -1,7 +1,7 @@
 // Reads the annotations of a pod. Values are of unknown origin and end in a pod's environment and in the sidecar's configuration,
 // so each has one narrow form; anything else refuses the pod, quoted safely.
 import { ANNOTATION, SIDECAR } from '../api/names.ts';
-import { ENGINES } from '../api/proxy-spec.ts';
+import { ENGINES } from '../api/closed-sets.ts';
 import type { Engine } from '../api/tenant-certificate.ts';
 import { annotationsOf } from './pod.ts';
 import type { Pod } from './pod.ts';

@@ -1,6 +1,6 @@
 // What the CRL of an issuer says, as it is kept in the Secret `<ca>-crl`. Rule: a state that cannot be read is never replaced by an empty
 // one: the numbers would start again and revoked certificates would be good again.
-import { REVOCATION_REASONS } from '../api/certificate-identity.ts';
+import { REVOCATION_REASONS } from '../api/closed-sets.ts';
 import type { RevocationReason } from '../api/tenant-certificate.ts';
 import { instant, parseInstant, writeInstant } from './instant.ts';
 

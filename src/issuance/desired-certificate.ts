@@ -3,7 +3,7 @@ import type { RevocationReason, TenantCertificate, TenantCertificateSpec, Usage 
 import type { IssuerReference } from '../api/tenant-certificate.ts';
 import { parseDurationMs } from '../api/duration.ts';
 import { RENEW_ANNOTATION } from '../api/names.ts';
-import { AUTHORITY_DURATION, LEAF_DURATION } from '../api/tenant-certificate.ts';
+import { AUTHORITY_DURATION, LEAF_DURATION } from '../api/closed-sets.ts';
 
 const LEAF_USAGES: readonly Usage[] = ['server auth', 'client auth'];
 
