@@ -16,6 +16,7 @@ import type { AuthoritySource } from './authority-source.ts';
 import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
+import { RefusedError } from './refused-error.ts';
 import type { Rotation } from './rotate-authority.ts';
 
 export interface KeptCrls {
@@ -40,6 +41,8 @@ interface Signed {
 
 interface Kept {
   readonly group: Group;
+  /** In force; absent where there is none and none can be signed. */
+  readonly crl?: StoredCrl;
   readonly current?: Signed;
   readonly isNew: boolean;
   readonly notices: readonly Notice[];
@@ -50,9 +53,13 @@ export async function keepCrls(context: ReconcilerContext, source: AuthoritySour
   const certificates = context.caches.certificates.by(INDEX.authority, source.key);
   const store = new CrlStore(context, { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key });
   if (!isWanted(source, store, certificates)) return { crls: [], notices: [] };
+  const groups = groupByKey(source, rotation);
+  if (!store.isThere && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
   const revocations = findRevocations(source, certificates);
   const kept: Kept[] = [];
-  for (const group of groupByKey(source, rotation)) kept.push(await keepOne(context, { source, store, group, revocations }));
+  for (const group of groups) kept.push(await keepOne(context, { source, store, group, revocations }));
+  const missing = kept.find(({ crl }) => crl === undefined);
+  if (missing !== undefined) throw new RefusedError({ reason: 'CRLExpired', message: missing.notices[0]?.message ?? `${source.name} has no CRL for an anchor that is in use` });
   await storeNew(context, store, kept);
   return summarise(kept);
 }
@@ -87,18 +94,30 @@ async function keepOne(context: ReconcilerContext, { source, store, group, revoc
   const { id, issuers, signer } = group;
   const before = store.read(id);
   const now = context.now();
-  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store)] };
+  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store)], ...describeForeign(before.pem, issuers[0]) };
   const current = before.kind === 'none' ? undefined : before;
-  if (signer === undefined) return { group, isNew: false, notices: expiring(source, current, now), ...(current && { current }) };
+  const inForce = { group, isNew: false, ...(current && { current, crl: describeCrl(current) }) };
+  if (signer === undefined) return { ...inForce, notices: expiring(source, current, now) };
   const alsoSHA256 = issuers.filter((sha256) => sha256 !== signer.sha256);
   const mine = revocations.filter(({ issuerSHA256 }) => issuers.includes(issuerSHA256));
   const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs }, now);
-  if (plan.kind === 'keep') return { group, isNew: false, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt, ...(current && { current }) };
+  if (plan.kind === 'keep') return { ...inForce, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt };
   const pem = await sign(signer, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
   const next = { state: plan.state, pem };
-  if (sizeOf(next) > LARGEST_SECRET) return { group, isNew: false, notices: [doesNotFit(source, next, current)], ...(current && { current }) };
+  if (sizeOf(next) > LARGEST_SECRET) return { ...inForce, notices: [doesNotFit(source, next, current)] };
   context.log.info({ authority: source.name, reason: plan.reason, number: plan.state.number.toString(), entries: plan.entries.length, nextUpdate: plan.state.nextUpdate, issuerSHA256: signer.sha256 }, 'crl signed');
-  return { group, isNew: true, current: next, notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
+  return { group, isNew: true, current: next, crl: describeCrl(next), notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
+}
+
+function describeCrl({ state, pem }: Signed): StoredCrl {
+  return { pem, number: state.number.toString(), nextUpdate: state.nextUpdate, issuerSHA256: state.issuerSHA256 };
+}
+
+/** A CRL whose state is lost stays in force: without it, whoever is revoked would be welcome again. */
+function describeForeign(pem: string | undefined, issuerSHA256 = ''): { crl?: StoredCrl } {
+  const crl = pem === undefined ? undefined : readCrl(pem);
+  if (pem === undefined || crl?.nextUpdate === undefined) return {};
+  return { crl: { pem, number: String(crl.number ?? 0n), nextUpdate: crl.nextUpdate, issuerSHA256 } };
 }
 
 async function sign(signer: Issuer, content: Parameters<typeof encodeCrl>[1]): Promise<string> {
@@ -113,14 +132,12 @@ async function storeNew(context: ReconcilerContext, store: CrlStore, kept: reado
   if (signed.length > 0) await store.write(context, new Map(signed), kept.map(({ group: { id } }) => id));
 }
 
-/** As soon as one anchor has no CRL, none is published: servers that have one demand one of every issuer. */
 function summarise(kept: readonly Kept[]): KeptCrls {
   const current = kept.flatMap((each) => each.current ?? []);
-  const isComplete = current.length === kept.length;
   const recheck = kept.flatMap(({ recheckAt }) => recheckAt ?? []).sort((a, b) => a.getTime() - b.getTime())[0];
   const signing = kept.filter(({ group: { signer } }) => signer !== undefined).flatMap(({ group: { issuers } }) => issuers);
   return {
-    crls: isComplete ? current.map(({ state, pem }) => ({ pem, number: state.number.toString(), nextUpdate: state.nextUpdate, issuerSHA256: state.issuerSHA256 })) : [],
+    crls: kept.flatMap(({ crl }) => crl ?? []),
     revocations: describeRevocations(new Set(signing), current.map(({ state }) => state)),
     notices: kept.flatMap(({ notices }) => notices).slice(0, 2),
     ...(recheck === undefined ? {} : { recheckAt: recheck }),
@@ -144,6 +161,11 @@ function tooLarge({ name }: AuthoritySource, crl: Signed | undefined): Notice[] 
 function doesNotFit({ name }: AuthoritySource, next: Signed, current: Signed | undefined): Notice {
   const until = current === undefined ? 'no CRL is published' : `the last one stays in force until ${writeInstant(current.state.nextUpdate)}`;
   return { type: CONDITION.crlTooLarge, status: 'True', reason: 'CRLNotStored', message: `the next CRL of ${name}, with ${next.state.entries.length} entries, does not fit into a Secret: ${until}. Replace the authority` };
+}
+
+/** Servers that have one CRL demand one of every issuer, and one of those in use can sign none. */
+function postponed({ name }: AuthoritySource): Notice {
+  return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLPostponed', message: `nothing can be revoked yet: ${name} is being replaced and the key of the one before is gone` };
 }
 
 function unreadable(store: CrlStore): Notice {
