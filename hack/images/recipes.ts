@@ -1,22 +1,22 @@
 // What each image is made of. Base layers come first and are shared; what changes often is the last and smallest.
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { busyboxLinks } from './busybox.ts';
-import { bundles } from './bundles.ts';
+import { bundledFiles, bundledPath } from './bundles.ts';
 import { debianLayer, executableLayer, mergedUsr, systemLayer, text } from './debian.ts';
 import { fileLayer, type Layer } from './layers.ts';
 import type { Image } from './oci-archive.ts';
 import { checkout } from './paths.ts';
 import type { TarEntry } from './tar.ts';
 
-export type ImageName = 'operator' | 'nginx' | 'hello' | 'toolbox' | 'pause' | 'coredns';
+export type ImageName = 'operator' | 'nginx' | 'hello' | 'toolbox' | 'servers' | 'kes-stand-in' | 'pause' | 'coredns';
 
-export const recipes: Readonly<Record<ImageName, () => Promise<Image>>> = { operator, nginx, hello, toolbox, pause, coredns };
+export const recipes: Readonly<Record<ImageName, () => Promise<Image>>> = { operator, nginx, hello, toolbox, servers, 'kes-stand-in': kesStandIn, pause, coredns };
 
 const node = '/usr/local/bin/node';
 
 async function operator(): Promise<Image> {
-  const files = bundles.filter(({ output }) => existsSync(output)).map(({ output, name }) => file(`app/${name}`, output));
+  const files = bundledFiles().map((name) => file(`app/${name}`, bundledPath(name)));
   return {
     name: 'tenant-mtls.dev/operator:dev',
     layers: [...(await nodeLayers()), await fileLayer(files)],
@@ -70,6 +70,28 @@ async function toolbox(): Promise<Image> {
     entrypoint: [],
     // Process 1 gets no default signal handling, and a pod should not take 30 s to end.
     command: ['sh', '-c', 'trap exit TERM; sleep infinity & wait'],
+  };
+}
+
+/** The servers and proxies of others that deploy/examples stand beside: none has its Debian configuration, each example brings its own. */
+async function servers(): Promise<Image> {
+  return {
+    name: 'tenant-mtls.dev/servers:dev',
+    layers: [await debianLayer(['apache2-bin', 'haproxy', 'prometheus', 'redis-server', 'curl', 'busybox-static']), await systemLayer(...mergedUsr, ...busyboxLinks)],
+    entrypoint: [],
+    command: ['sh', '-c', 'trap exit TERM; sleep infinity & wait'],
+    user: '65532:65532',
+  };
+}
+
+/** A server that treats a TLS proxy as KES documents it. */
+async function kesStandIn(): Promise<Image> {
+  return {
+    name: 'tenant-mtls.dev/kes-stand-in:dev',
+    layers: [...(await nodeLayers()), await fileLayer([file('app/kes-stand-in.ts', `${import.meta.dirname}/apps/kes-stand-in.ts`)])],
+    entrypoint: [node, '/app/kes-stand-in.ts'],
+    workingDir: '/app',
+    user: '65532:65532',
   };
 }
 
