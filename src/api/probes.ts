@@ -11,6 +11,7 @@ export interface ProbeRoute {
   /**
    * What the sidecar then asks on 127.0.0.1. It answers 200 where the kubelet would see success, else 503, without body or headers of the app.
    * HTTP, HTTPS (certificate not verified): GET `target`; success is a status from 200 to 399, redirects are not followed.
+   * A hook (the path says which) succeeds with any answer of the app, as the kubelet ignores its status; failing, it gets no answer at all.
    * TCP: success is an accepted connection. GRPC (node engine only): success is SERVING from grpc.health.v1.Health/Check of `service`.
    */
   readonly kind: 'HTTP' | 'HTTPS' | 'TCP' | 'GRPC';
@@ -36,6 +37,10 @@ export const SAFE_SERVICE = /^[A-Za-z0-9/._-]{0,253}$/;
 /** Container names are DNS labels, so the path needs no escaping. */
 export function probePath(container: string, role: ProbeRole): string {
   return `/probes/${container}/${role}`;
+}
+
+export function isHookPath(path: string): boolean {
+  return /\/(postStart|preStop)$/.test(path);
 }
 
 /** One route to a line, keys in a fixed order: JSON that a shell without a JSON parser can read as well. */

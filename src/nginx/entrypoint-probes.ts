@@ -1,5 +1,6 @@
 // Part of the entrypoint: locations on the status port that stand for the app's probes and hooks (api/probes.ts), where the app listens on
-// loopback only. They give away whether the app is well and nothing else: 200 where the kubelet would see success, else 503.
+// loopback only. They give away whether the app is well and nothing else: 200 where the kubelet would see success, else 503; for a hook, where the
+// kubelet would see none, the connection is closed without an answer (nginx's 444).
 import { SIDECAR_ENV } from '../api/names.ts';
 
 export const PROBES_SCRIPT = String.raw`
@@ -18,6 +19,7 @@ write_probe() {
   case "$kind" in HTTP | TCP) scheme=http ;; HTTPS) scheme=https ;; *) return 0 ;; esac
   [ -n "$path" ] && [ -n "$to" ] && [ -n "$seconds" ] || return 0
   if [ "$kind" = TCP ]; then judged=connected target=/; else judged=status; fi
+  case "$path" in */postStart | */preStop) judged=answered ;; esac
   [ -n "$host" ] || host=127.0.0.1
   limit=$seconds"s"
   cat <<PROBE
@@ -26,6 +28,7 @@ location = $path {
   auth_request /ask$path;
   auth_request_set \$probe_status \$upstream_status;
   auth_request_set \$probe_connected \$upstream_connect_time;
+  auth_request_set \$probe_answered \$upstream_header_time;
   error_page 401 403 500 = @probe_$judged;
   try_files /none @probe_$judged;
 }
@@ -47,7 +50,8 @@ write_probes() {
   [ -n "$${SIDECAR_ENV.probes}" ] || return 0
   echo 'location @probe_status { if ($probe_status ~ "^[23]") { return 200; } return 503; }'
   echo 'location @probe_connected { if ($probe_connected ~ "^[0-9]") { return 200; } return 503; }'
-  echo 'set $probe_status ""; set $probe_connected "";'
+  echo 'location @probe_answered { if ($probe_answered ~ "^[0-9]") { return 200; } return 444; }'
+  echo 'set $probe_status ""; set $probe_connected ""; set $probe_answered "";'
   printf '%s\n' "$${SIDECAR_ENV.probes}" | while read -r route; do
     case "$route" in \{*) write_probe "$route" ;; esac
   done

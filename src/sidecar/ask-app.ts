@@ -4,12 +4,12 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect as connectTcp } from 'node:net';
-import type { ProbeRoute } from '../api/probes.ts';
+import { isHookPath, type ProbeRoute } from '../api/probes.ts';
 
 const APP = '127.0.0.1';
 
-/** Success is a status from 200 to 399; a redirect is not followed. As the kubelet does, the certificate is not verified: any would do. */
-export async function askHttp({ kind, port, target = '/', host = APP, headers = [] }: ProbeRoute, signal: AbortSignal): Promise<boolean> {
+/** Success is a status from 200 to 399, for a hook any; a redirect is not followed. As the kubelet does, the certificate is not verified: any would do. */
+export async function askHttp({ path, kind, port, target = '/', host = APP, headers = [] }: ProbeRoute, signal: AbortSignal): Promise<boolean> {
   const request = kind === 'HTTPS' ? requestHttps : requestHttp;
   return await new Promise((resolve) => {
     const sent = [...headers.flatMap(({ name, value }) => [name, value]), 'Host', host, 'Connection', 'close'];
@@ -17,7 +17,7 @@ export async function askHttp({ kind, port, target = '/', host = APP, headers = 
     request(options, (response) => {
       const { statusCode = 0 } = response;
       response.on('error', () => {}).destroy();
-      resolve(statusCode >= 200 && statusCode < 400);
+      resolve(isHookPath(path) || (statusCode >= 200 && statusCode < 400));
     })
       .on('error', () => resolve(false))
       .end();

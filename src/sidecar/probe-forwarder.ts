@@ -1,7 +1,7 @@
 // Asks the app on loopback what a probe or hook of the pod would ask, and says whether it went well (api/probes.ts).
 // One rule: only the exact probe goes in and only success or failure comes out, so that the status port is no way into the app.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProbeRoute } from '../api/probes.ts';
+import { isHookPath, type ProbeRoute } from '../api/probes.ts';
 import { askGrpc, askHttp, askTcp } from './ask-app.ts';
 
 /** `handled`: the path is a probe's, and the request is being answered. */
@@ -25,5 +25,7 @@ async function forward(route: ProbeRoute, response: ServerResponse): Promise<voi
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const isWell = await ASK[route.kind](route, AbortSignal.any([gone.signal, AbortSignal.timeout(route.timeoutSeconds * 1000)])).catch(() => false);
-  if (!response.destroyed) response.writeHead(isWell ? 200 : 503, { 'content-length': 0 }).end();
+  if (response.destroyed) return;
+  if (!isWell && isHookPath(route.path)) response.destroy();
+  else response.writeHead(isWell ? 200 : 503, { 'content-length': 0 }).end();
 }

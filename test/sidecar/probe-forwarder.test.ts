@@ -21,7 +21,7 @@ async function listen(server: TcpServer): Promise<number> {
 }
 
 /** A status port with one route; what it answers to `path`. */
-async function ask(route: Omit<ProbeRoute, 'path' | 'timeoutSeconds'> & { timeoutSeconds?: number }, path = PATH, method = 'GET') {
+async function ask(route: Omit<ProbeRoute, 'path' | 'timeoutSeconds'> & Partial<ProbeRoute>, path = PATH, method = 'GET') {
   const forward = createProbeForwarder([{ path: PATH, timeoutSeconds: 1, ...route }]);
   const port = await listen(createHttp((request, response) => {
     if (forward(request.url ?? '', request, response) === 'unknown') response.writeHead(404).end();
@@ -117,6 +117,13 @@ describe('createProbeForwarder', () => {
   it('is not content with a gRPC app that is not serving, or fails', async () => {
     assert.equal((await ask({ kind: 'GRPC', port: await listen(healthServer(2)) })).status, 503);
     assert.equal((await ask({ kind: 'GRPC', port: await listen(healthServer(1, { grpcStatus: '12' })) })).status, 503);
+  });
+
+  it('answers 200 to a hook whatever the app says, and nothing where the app says nothing, as the kubelet would see it', async () => {
+    const path = '/probes/app/preStop';
+    const port = await app((_, response) => response.writeHead(500).end());
+    assert.equal((await ask({ path, kind: 'HTTP', port, target: '/' }, path)).status, 200);
+    await assert.rejects(ask({ path, kind: 'HTTP', port: freePort, target: '/' }, path));
   });
 
   it('lets nothing but the exact path and GET through', async () => {
