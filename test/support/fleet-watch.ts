@@ -1,0 +1,77 @@
+// Pods that are not there: at any moment each of them may have loaded anything that was written within the last while. Samples what is
+// written and lets every certificate meet every bundle that a pod could still, or already, have.
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { IssuanceWorld } from './issuance-world.ts';
+
+interface Sample {
+  readonly at: number;
+  /** By name of the certificate. */
+  readonly leaves: Readonly<Record<string, string>>;
+  readonly bundles: Readonly<Record<string, string>>;
+}
+
+const SAMPLE_MS = 100;
+
+export class FleetWatch implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #running: Promise<void>;
+  readonly #latestMs: number;
+  #samples: Sample[] = [];
+  readonly #refused: string[] = [];
+  readonly #judged = new Map<string, boolean>();
+  handshakes = 0;
+
+  /** `latestMs`: how late a pod may load what was written. */
+  constructor(world: IssuanceWorld, namespace: string, names: readonly string[], latestMs: number) {
+    this.#latestMs = latestMs;
+    this.#running = this.#run(async () => ({
+      leaves: Object.fromEntries(await Promise.all(names.map(async (name) => [name, (await world.secret(namespace, `${name}-tls`))['tls.crt'] ?? '']))) as Record<string, string>,
+      bundles: Object.fromEntries(await Promise.all(names.map(async (name) => [name, (await world.configMap(namespace, name))['trust-0.crt'] ?? '']))) as Record<string, string>,
+    }));
+  }
+
+  assertNoneRefused(): void {
+    assert.deepEqual([...new Set(this.#refused)], []);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(read: () => Promise<Omit<Sample, 'at'>>): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      const sample = { at: performance.now(), ...(await read()) };
+      this.#samples = [...this.#samples.filter(({ at }) => sample.at - at <= this.#latestMs), sample];
+      for (const other of this.#samples) {
+        this.#meet(sample, other);
+        this.#meet(other, sample);
+      }
+      await sleep(SAMPLE_MS);
+    }
+  }
+
+  #meet({ leaves }: Sample, { bundles }: Sample): void {
+    for (const [client, leaf] of Object.entries(leaves)) {
+      for (const [server, bundle] of Object.entries(bundles)) {
+        this.handshakes += 1;
+        if (!this.#accepts(bundle, leaf)) this.#refused.push(`${client} (${new X509Certificate(leaf).issuer}) at ${server}`);
+      }
+    }
+  }
+
+  #accepts(bundle: string, leaf: string): boolean {
+    const key = `${bundle}${leaf}`;
+    const known = this.#judged.get(key) ?? isTrusted(bundle, leaf);
+    this.#judged.set(key, known);
+    return known;
+  }
+}
+
+function isTrusted(bundle: string, leaf: string): boolean {
+  const certificate = new X509Certificate(leaf);
+  const anchors = bundle.split(/(?<=-----END CERTIFICATE-----\n)/).filter(Boolean).map((pem) => new X509Certificate(pem));
+  return anchors.some((anchor) => certificate.checkIssued(anchor) && certificate.verify(anchor.publicKey));
+}
