@@ -9,8 +9,9 @@ import type { PodMutation } from '../../src/admission/mutate-pod.ts';
 import { ANNOTATION } from '../../src/api/names.ts';
 import type { TenantCertificate } from '../../src/api/tenant-certificate.ts';
 import { anApp, aRequest, aReview } from './fixtures.ts';
+import { soaked } from '../support/soak.ts';
 
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 300);
+const RUNS = 300;
 
 const MUTATION: PodMutation = {
   images: { nginx: 'nginx:test', node: 'node:test' },
@@ -54,7 +55,7 @@ describe('the HTTP surface', () => {
         const response = await target.inject({ method: 'POST', url: '/mutate', headers: HEADERS, payload: JSON.stringify(aReview({ ...request, operation })) });
         assertAnswered(response, String(aRequest()['uid']));
       }),
-      { numRuns: RUNS * 3 },
+      { numRuns: soaked(RUNS * 3) },
     );
   });
 
@@ -66,7 +67,7 @@ describe('the HTTP surface', () => {
         const response = await target.inject({ method: 'POST', url: '/mutate', headers: HEADERS, payload: JSON.stringify(body) });
         if (response.statusCode !== 400) assertAnswered(response, (body as { request: { uid: string } }).request.uid);
       }),
-      { numRuns: RUNS },
+      { numRuns: soaked(RUNS) },
     );
   });
 
@@ -84,7 +85,7 @@ describe('the HTTP surface', () => {
         const isHealth = ['/healthz', '/readyz'].includes(url);
         assert.ok(isHealth || (response.statusCode >= 400 && response.statusCode < 500), `${method} ${url} ${type}: ${response.statusCode}`);
       }),
-      { numRuns: RUNS },
+      { numRuns: soaked(RUNS) },
     );
   });
 
@@ -103,7 +104,7 @@ describe('the HTTP surface', () => {
         socket.end(Buffer.concat(parts));
         await closed;
       }),
-      { numRuns: RUNS },
+      { numRuns: soaked(RUNS) },
     );
     assertAnswered(await target.inject({ method: 'POST', url: '/mutate', headers: HEADERS, payload: aReview() }), String(aRequest()['uid']));
   });

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { AUTHORITY_LIFETIME_MS, DISTRIBUTION_MS, LEAF_LIFETIME_MS, planServingAuthority } from '../../src/admission/plan-serving-authority.ts';
 import type { ServingAction, ServingState, StoredAuthority } from '../../src/admission/plan-serving-authority.ts';
+import { soaked } from '../support/soak.ts';
 
 const NOW = new Date('2026-11-24T06:00:00Z');
 const DAY = 86_400_000;
@@ -128,7 +129,7 @@ describe(planServingAuthority.name, () => {
           assert.ok((state.distributedForMs.get(action.issuer) ?? 0) >= DISTRIBUTION_MS);
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: soaked(2000) },
     );
   });
 });

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { LeaderElection } from '../../src/controller/leader-election.ts';
 import type { Lease, LeaseClient, LeaseRecord } from '../../src/controller/lease-claim.ts';
 import { ManualClock } from './manual-clock.ts';
+import { soaked } from '../support/soak.ts';
 
 /** The lease as the API server keeps it: one record, guarded by its version. */
 class LeaseServer {
@@ -172,7 +173,7 @@ describe('LeaderElection', () => {
           }
         }
       }),
-      { numRuns: 30 },
+      { numRuns: soaked(30) },
     );
   });
 });

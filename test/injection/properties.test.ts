@@ -11,11 +11,12 @@ import { REFUSAL_REASONS } from '../../src/injection/reasons.ts';
 import { uninject } from '../../src/injection/uninject.ts';
 import { arbitraryPod, injectablePod } from './arbitrary-pods.ts';
 import { aContext, injected } from './builders.ts';
+import { soaked } from '../support/soak.ts';
 
 const context = aContext();
 /** Without the key that the judge refuses. */
 const jsonValue = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__'));
-const RUNS = { numRuns: 300 };
+const RUNS = { numRuns: soaked(300) };
 
 describe('injectSidecar, for every pod that can be injected', () => {
   it('is decided to be injected', () => {
@@ -65,7 +66,7 @@ describe('createJsonPatch', () => {
       const holder = { value: structuredClone(before) };
       applyPatch(holder, createJsonPatch({ value: before }, { value: after }));
       assert.deepEqual(holder.value, after);
-    }), { numRuns: 1000 });
+    }), { numRuns: soaked(1000) });
   });
 
   it('is empty for equal values', () => {
@@ -84,7 +85,7 @@ describe('decideInjection, for every pod', () => {
         assert.match(message, /^[ -~]{1,400}$/);
         assert.match(remedy, /^[ -~]+$/);
       }
-    }), { numRuns: 1000 });
+    }), { numRuns: soaked(1000) });
   });
 
   it('decides the same about its own result', () => {
@@ -98,7 +99,7 @@ describe('decideInjection, for every pod', () => {
     fc.assert(fc.property(arbitraryPod, (pod) => {
       const ours = injected(pod).spec?.initContainers?.find(isOurContainer);
       for (const { value = '' } of ours?.env ?? []) assert.match(value, /^[^$\\;`']*$/);
-    }), { numRuns: 1000 });
+    }), { numRuns: soaked(1000) });
   });
 });
 

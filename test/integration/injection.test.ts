@@ -15,6 +15,7 @@ import { injectablePod } from '../injection/arbitrary-pods.ts';
 import { aContext, injected } from '../injection/builders.ts';
 import { CATALOGUE } from '../injection/catalogue.ts';
 import { connect, eventually, freshNamespace, missingCluster } from '../support/cluster.ts';
+import { soaked } from '../support/soak.ts';
 
 const PODS = process.env['PODS_DIR'] ?? new URL('../../../shared/pods', import.meta.url).pathname;
 const podFiles = existsSync(PODS) ? readdirSync(PODS).filter((file) => file.endsWith('.yaml')) : [];
@@ -47,7 +48,7 @@ describe('injected pods before the API server', { skip: missingCluster() }, () =
 
   it('accepts every generated pod that it accepts without the sidecar, and injecting again changes nothing', async (test) => {
     let accepted = 0;
-    for (const pod of fc.sample(injectablePod, { numRuns: 150, seed: 1 }).map(makeValid).map(restrict)) {
+    for (const pod of fc.sample(injectablePod, { numRuns: soaked(150), seed: 1 }).map(makeValid).map(restrict)) {
       if (!(await isAccepted(dryRun(pod, restricted)))) continue;
       accepted += 1;
       const admitted = await dryRun(injected(pod), restricted);

@@ -22,6 +22,7 @@ import type { Resource } from '../../src/kube/resources.ts';
 import { connect, eventually, freshNamespace, missingCluster } from '../support/cluster.ts';
 import type { Cluster } from '../support/cluster.ts';
 import { aRecorder } from '../admission/fixtures.ts';
+import { soaked } from '../support/soak.ts';
 
 const IMAGE = 'tenant-mtls.dev/no-such-image';
 const OPTED_IN = { [ANNOTATION.certificate]: 'hello' };
@@ -264,7 +265,7 @@ describe('match conditions', { skip }, () => {
         const reviews = await webhook.reviewsOf(kind, async () => await create(resourceOf(kind), workload));
         assert.deepEqual(reviews, carryAnnotations(workload as Parameters<typeof carryAnnotations>[0]) === workload ? [] : [`CREATE ${kind}`]);
       }),
-      { numRuns: 150 },
+      { numRuns: soaked(150) },
     );
   });
 

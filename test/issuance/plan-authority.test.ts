@@ -10,6 +10,7 @@ import type { RotationGates } from '../../src/issuance/plan-authority.ts';
 import { planSuccessor, successionTime } from '../../src/issuance/plan-successor.ts';
 import type { SuccessorFacts } from '../../src/issuance/plan-successor.ts';
 import { DAY, at } from './builders.ts';
+import { soaked } from '../support/soak.ts';
 
 const WAIT = 120_000;
 const SHUT: RotationGates = { writtenEverywhere: false, reissuedAll: false, waitedMs: 0 };
@@ -241,7 +242,7 @@ describe('the replacement of an authority', () => {
         assert.equal(tenant.state.phase, 'Stable');
         assert.ok(tenant.pods.every(({ loaded }) => loaded.leaf === tenant.state.active.sha256));
         finished += 1;
-      }), { numRuns: 300 });
+      }), { numRuns: soaked(300) });
       assert.equal(finished, 300);
     });
   }

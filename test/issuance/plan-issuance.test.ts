@@ -9,6 +9,7 @@ import { planIssuance } from '../../src/issuance/plan-issuance.ts';
 import type { Plan } from '../../src/issuance/plan-issuance.ts';
 import { renewalTime } from '../../src/issuance/renewal-time.ts';
 import { DAY, HOUR, MINUTE, aStoredPair, anIssuer, at, desired } from './builders.ts';
+import { soaked } from '../support/soak.ts';
 
 const OTHER = 'b'.repeat(64);
 const REPLACING: IssuerFacts = { state: 'Replacing', accepted: [anIssuer().sha256], message: 'its new anchor is not everywhere yet' };
@@ -141,7 +142,7 @@ describe('planIssuance, whatever the facts', () => {
     fc.assert(fc.property(arbitrary, (rest) => {
       const { wanted, issuer } = setUp({ ...rest, renewBeforePart: undefined });
       assert.ok(countIssues(wanted, issuer, { fromMs: 0, untilMs: Math.min(wanted.request.durationMs * 2, 3000 * HOUR) }) <= 5);
-    }), { numRuns: 40 });
+    }), { numRuns: soaked(40) });
   });
 
   it('survives clock jumps of ten minutes and thirty days with at most one certificate per jump', () => {

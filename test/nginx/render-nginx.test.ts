@@ -10,6 +10,7 @@ import { checkWithNginx } from '../support/nginx-check.ts';
 import { nginxRoot } from '../support/nginx-root.ts';
 import { anyTrust, aProxySpec } from '../support/proxy-specs.ts';
 import { TestCa } from '../support/test-ca.ts';
+import { soaked } from '../support/soak.ts';
 
 const folder = join(import.meta.dirname, '../golden/nginx');
 const root = nginxRoot();
@@ -43,11 +44,11 @@ describe('renderNginx', () => {
       const plain = structureOf(configurationOf(hostileModel('a', 'a', 'a')));
       assert.deepEqual(structureOf(configurationOf(hostileModel(path, body, name))), plain);
     });
-    fc.assert(property, { numRuns: 200 });
+    fc.assert(property, { numRuns: soaked(200) });
   });
 
   it('has nginx take whatever the values are', { skip: 'missing' in root ? root.missing : false }, () => {
-    fc.assert(fc.property(hostile, hostile, hostile, (path, body, name) => assert.equal(nginxSays(configurationOf(hostileModel(path, body, name))), '')), { numRuns: 15 });
+    fc.assert(fc.property(hostile, hostile, hostile, (path, body, name) => assert.equal(nginxSays(configurationOf(hostileModel(path, body, name))), '')), { numRuns: soaked(15) });
   });
 });
 

@@ -9,6 +9,7 @@ import { canonicalNames } from '../../src/pki/subject-alternative-names.ts';
 import type { AlternativeNames } from '../../src/pki/subject-alternative-names.ts';
 import { aLeaf, aRoot } from './authorities.ts';
 import { printWithOpenssl } from './openssl.ts';
+import { soaked } from '../support/soak.ts';
 
 type Names = Partial<AlternativeNames>;
 
@@ -87,7 +88,7 @@ describe('the names of a certificate', () => {
         assert.equal(inspected?.subject, 'CN=hello.shop.example');
         assert.equal(inspected?.content.hasOtherNames, false);
       }),
-      { numRuns: 60 },
+      { numRuns: soaked(60) },
     );
   });
 

@@ -10,6 +10,7 @@ import type { PolicyRequest } from '../../src/policy/check-policy.ts';
 import type { NameKind } from '../../src/policy/name-kinds.ts';
 import { refuseFor } from '../../src/policy/violation.ts';
 import { SHOP, aRequest, aTenantSpec } from './builders.ts';
+import { soaked } from '../support/soak.ts';
 
 const ALLOW: Partial<TenantAllow> = {
   commonNames: ['*.shop.example'], dnsNames: ['*.shop.svc', '*.shop.svc.cluster.local'], uris: ['spiffe://shop/*'], emailAddresses: ['*@shop.example'],
@@ -140,14 +141,14 @@ describe('isAllowed', () => {
       const expression = pattern.map((each) => (each === '*' ? '[abc]' : each === '**' ? '[abc](?:\\.[abc])*' : each)).join('\\.');
       assert.equal(isAllowed('dnsNames', name.join('.'), [pattern.join('.')]), new RegExp(`^${expression}$`, 'u').test(name.join('.')));
       assert.equal(isAllowed('uris', `spiffe://t/${name.join('/')}`, [`spiffe://t/${pattern.join('/')}`]), new RegExp(`^${expression}$`, 'u').test(name.join('.')));
-    }), { numRuns: 500 });
+    }), { numRuns: soaked(500) });
   });
 
   it('allows nothing of a hostile name by any pattern but itself, and never throws', () => {
     const kinds = fc.constantFrom<NameKind>('commonNames', 'dnsNames', 'uris', 'emailAddresses');
     fc.assert(fc.property(kinds, fc.string({ unit: 'binary', maxLength: 40 }), fc.constantFrom('*', '**', '*.*', '*@*', 'spiffe://t/**'), (kind, name, pattern) => {
       if (isAllowed(kind, name, [pattern])) assert.match(name, /^[A-Za-z0-9._@+:/-]+$/u);
-    }), { numRuns: 1000 });
+    }), { numRuns: soaked(1000) });
   });
 
   it('answers in no time for 10 kB of labels against 64 patterns of wildcards', () => {

@@ -7,6 +7,7 @@ import type { TenantAllow } from '../../src/api/tenant.ts';
 import { isAllowed } from '../../src/policy/check-policy.ts';
 import { checkCollisions, collidingNames } from '../../src/policy/name-collisions.ts';
 import { aRequest, aTenant } from './builders.ts';
+import { soaked } from '../support/soak.ts';
 
 const older = (allow: Partial<TenantAllow>) => aTenant('older', allow, '2026-01-01T00:00:00Z');
 const newer = (allow: Partial<TenantAllow>) => aTenant('newer', allow, '2026-01-02T00:00:00Z');
@@ -60,7 +61,7 @@ describe('collidingNames', () => {
       const owners = tenants.filter((each) => isAllowed('dnsNames', asked, each.spec.allow.dnsNames ?? []) && checkCollisions(request, collidingNames(each, tenants)).length === 0);
       const claimed = tenants.some((each) => isAllowed('dnsNames', asked, each.spec.allow.dnsNames ?? []));
       assert.equal(owners.length, claimed ? 1 : 0);
-    }), { numRuns: 500 });
+    }), { numRuns: soaked(500) });
   });
 });
 

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import type { RequestOptions } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { loadAll } from 'js-yaml';
 import type { Secret } from '../../src/api/object-meta.ts';
@@ -108,7 +109,7 @@ export interface Answer {
 export async function get(options: RequestOptions & { readonly host: string; readonly path: string }): Promise<Answer> {
   return await new Promise((resolve, reject) => {
     const outgoing = request({ port: 8443, agent: false, timeout: 5000, ...options }, (response) => {
-      const serverSerial = (response.socket as import('node:tls').TLSSocket).getPeerCertificate().serialNumber;
+      const serverSerial = (response.socket as TLSSocket).getPeerCertificate().serialNumber;
       let body = '';
       response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk)).on('error', reject);
       response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body, serverSerial }));
