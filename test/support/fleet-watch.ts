@@ -3,13 +3,20 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { verifyWithOpenssl } from '../pki/openssl.ts';
 import type { IssuanceWorld } from './issuance-world.ts';
 
 interface Sample {
   readonly at: number;
   /** By name of the certificate. */
   readonly leaves: Readonly<Record<string, string>>;
-  readonly bundles: Readonly<Record<string, string>>;
+  readonly bundles: Readonly<Record<string, Bundle>>;
+}
+
+interface Bundle {
+  readonly anchors: string;
+  /** Empty: none is checked. */
+  readonly crls: string;
 }
 
 const SAMPLE_MS = 100;
@@ -28,7 +35,7 @@ export class FleetWatch implements AsyncDisposable {
     this.#latestMs = latestMs;
     this.#running = this.#run(async () => ({
       leaves: Object.fromEntries(await Promise.all(names.map(async (name) => [name, (await world.secret(namespace, `${name}-tls`))['tls.crt'] ?? '']))) as Record<string, string>,
-      bundles: Object.fromEntries(await Promise.all(names.map(async (name) => [name, (await world.configMap(namespace, name))['trust-0.crt'] ?? '']))) as Record<string, string>,
+      bundles: Object.fromEntries(await Promise.all(names.map(async (name) => [name, bundleOf(await world.configMap(namespace, name))]))) as Record<string, Bundle>,
     }));
   }
 
@@ -62,16 +69,18 @@ export class FleetWatch implements AsyncDisposable {
     }
   }
 
-  #accepts(bundle: string, leaf: string): boolean {
-    const key = `${bundle}${leaf}`;
+  #accepts(bundle: Bundle, leaf: string): boolean {
+    const key = `${bundle.anchors}${bundle.crls}${leaf}`;
     const known = this.#judged.get(key) ?? isTrusted(bundle, leaf);
     this.#judged.set(key, known);
     return known;
   }
 }
 
-function isTrusted(bundle: string, leaf: string): boolean {
-  const certificate = new X509Certificate(leaf);
-  const anchors = bundle.split(/(?<=-----END CERTIFICATE-----\n)/).filter(Boolean).map((pem) => new X509Certificate(pem));
-  return anchors.some((anchor) => certificate.checkIssued(anchor) && certificate.verify(anchor.publicKey));
+function bundleOf(data: Readonly<Record<string, string>>): Bundle {
+  return { anchors: data['trust-0.crt'] ?? '', crls: data['trust-0.crl'] ?? '' };
+}
+
+function isTrusted({ anchors, crls }: Bundle, leaf: string): boolean {
+  return verifyWithOpenssl({ anchors, leaf, purpose: 'sslclient', at: new Date(), ...(crls === '' ? {} : { crls }) }) === 'OK';
 }
