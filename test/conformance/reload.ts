@@ -149,9 +149,9 @@ export function describeReload(engine: Engine, fleet: () => Fleet): void {
   it('lets nobody in once the CRL has run out', async () => {
     await using backend = await HttpBackend.start();
     const { customer, alice } = fleet();
-    await using proxy = await engine.start(await aSetup(fleet(), backend.port, { trust: trustOf(0, [[customer, 'customer']], [await customer.crl({ nextUpdateMs: 2500 })]) }));
+    await using proxy = await engine.start(await aSetup(fleet(), backend.port, { trust: trustOf(0, [[customer, 'customer']], [await customer.crl({ nextUpdateMs: engine.name === 'nginx' ? 10_000 : 2500 })]) }));
     assert.equal((await send(proxy.port('https'), alice, '/')).status, 200);
-    await eventually(async () => ((await send(proxy.port('https'), alice, '/')).status === 400 ? true : undefined), 'the refusal', 6000);
+    await eventually(async () => ((await send(proxy.port('https'), alice, '/')).status === 400 ? true : undefined), 'the refusal', 15_000);
   });
 
   it('opens, changes and closes listeners, routes and upstreams', async () => {
