@@ -7,6 +7,7 @@ import { nudgeOwners } from './admission/nudge-owners.ts';
 import { PendingOwners } from './admission/pending-owners.ts';
 import { runWebhook } from './admission/run-webhook.ts';
 import type { Webhook } from './admission/run-webhook.ts';
+import { WorkloadEvents } from './admission/workload-events.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controller/clock.ts';
 import { LeaderElection } from './controller/leader-election.ts';
@@ -78,14 +79,12 @@ function startWebhook({ config, client, log, metrics, informers, events, pending
     ({ gitVersion }) => (version = gitVersion),
     (error: unknown) => log.warn({ error: describeError(error) }, 'kubernetes version unknown'),
   );
+  const workloadEvents = new WorkloadEvents({ client, record: (object, note) => events.record(object, note) });
   const mutation = {
     ...createLookups({ client, certificates: certificates.cache, namespaces: namespaces.cache }),
     images: config.images,
     kubernetesVersion: () => version,
-    recordEvent: ({ namespace, reference }: PodOwner, note: EventNote) => {
-      const { apiVersion, kind, name, uid } = reference;
-      events.record({ apiVersion, kind, metadata: { namespace, name, uid } }, note);
-    },
+    recordEvent: (owner: PodOwner, note: EventNote) => workloadEvents.record(owner, note),
     rememberOwner: (certificate: { readonly namespace: string; readonly name: string }, owner: PodOwner) => pendingOwners.add(certificate, owner),
   };
   const { port, service, configuration } = config.webhook;
