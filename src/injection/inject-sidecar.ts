@@ -1,15 +1,13 @@
 // Writes a decided sidecar into a pod. inject(inject(pod)) = inject(pod), byte for byte; a pod that is injected already keeps
 // what others have added to it, to our container too.
-import { createHash } from 'node:crypto';
 import { LABEL, OWN_ANNOTATION } from '../api/names.ts';
+import { buildSidecar } from './built-sidecar.ts';
 import { isOurContainer, findOurContainer } from './own-parts.ts';
 import { annotationsOf } from './pod.ts';
 import type { Container, Pod, PodMeta, PodSpec, Volume } from './pod.ts';
 import { mergeContainer } from './merge-container.ts';
 import { rewriteProbes, restoreProbes, writeOriginals } from './rewrite-probes.ts';
 import type { Sidecar } from './sidecar.ts';
-import { buildContainer } from './sidecar-container.ts';
-import { buildVolumes } from './sidecar-volumes.ts';
 import { withoutOurMetadata } from './uninject.ts';
 
 /** Without these kubectl logs and exec would choose the first container. */
@@ -17,13 +15,12 @@ const DEFAULT_CONTAINER_KEYS = ['kubectl.kubernetes.io/default-container', 'kube
 
 export function injectSidecar(pod: Pod, sidecar: Sidecar): Pod {
   const original = restoreProbes(pod);
-  const container = buildContainer(sidecar);
-  const volumes = buildVolumes(sidecar);
+  const { container, volumes, templateHash } = buildSidecar(sidecar);
   const spec = original.spec ?? { containers: [] };
   const ours = {
     ...forKubectl(withoutOurMetadata(original)),
     ...originalProbes(original, sidecar),
-    [OWN_ANNOTATION.templateHash]: templateHash(container, volumes),
+    [OWN_ANNOTATION.templateHash]: templateHash,
   };
   const injected: Pod = {
     ...original,
@@ -50,11 +47,7 @@ function originalProbes(pod: Pod, { probes }: Sidecar): Readonly<Record<string, 
 
 /** SHA-256 of the sidecar as it would be written into a pod that has none: what the annotation `template-sha256` of a current pod says. */
 export function sidecarTemplateHash(sidecar: Sidecar): string {
-  return templateHash(buildContainer(sidecar), buildVolumes(sidecar));
-}
-
-function templateHash(container: Container, volumes: readonly Volume[]): string {
-  return createHash('sha256').update(JSON.stringify([container, volumes])).digest('hex');
+  return buildSidecar(sidecar).templateHash;
 }
 
 /** First of the init containers, so that those of the app have it already; volumes stay where they are, or come last. */

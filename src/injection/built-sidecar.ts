@@ -1,0 +1,29 @@
+// The parts of a sidecar as they are written into pods, with their hash. The pods of a workload ask for the same ones again and
+// again, and building and hashing them costs more than all the rest of an injection: so they are remembered, by what they are made from.
+import { hash } from 'node:crypto';
+import type { Container, Volume } from './pod.ts';
+import { buildContainer } from './sidecar-container.ts';
+import { buildVolumes } from './sidecar-volumes.ts';
+import type { Sidecar } from './sidecar.ts';
+
+/** Shared between pods: never changed in place. */
+export interface BuiltSidecar {
+  readonly container: Container;
+  readonly volumes: readonly Volume[];
+  /** SHA-256 of both. */
+  readonly templateHash: string;
+}
+
+const MOST_REMEMBERED = 512;
+const remembered = new Map<string, BuiltSidecar>();
+
+export function buildSidecar(sidecar: Sidecar): BuiltSidecar {
+  const key = JSON.stringify(sidecar);
+  const known = remembered.get(key);
+  if (known !== undefined) return known;
+  const [container, volumes] = [buildContainer(sidecar), buildVolumes(sidecar)];
+  const built = { container, volumes, templateHash: hash('sha256', JSON.stringify([container, volumes])) };
+  if (remembered.size >= MOST_REMEMBERED) remembered.clear();
+  remembered.set(key, built);
+  return built;
+}
