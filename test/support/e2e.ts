@@ -26,9 +26,13 @@ export function cannotRunPods(): string | false {
 }
 
 export async function kubectl(...args: string[]): Promise<string> {
+  return (await kubectlOutput(...args)).stdout;
+}
+
+/** Warnings of the API server stand on stderr. */
+export async function kubectlOutput(...args: string[]): Promise<{ stdout: string; stderr: string }> {
   const binary = existsSync(`${ROOT}.cluster/bin/kubectl`) ? `${ROOT}.cluster/bin/kubectl` : 'kubectl';
-  const { stdout } = await run(binary, ['--kubeconfig', kubeConfigPath(), ...args], { maxBuffer: 16 * 1024 * 1024 });
-  return stdout;
+  return await run(binary, ['--kubeconfig', kubeConfigPath(), ...args], { maxBuffer: 16 * 1024 * 1024 });
 }
 
 /** Wakes the deployed operator that integration tests may have put to sleep, and waits until its webhook answers. */
