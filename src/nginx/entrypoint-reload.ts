@@ -81,6 +81,7 @@ start_or_reload() {
     kill -HUP "$nginx_pid"
   fi
   await_workers && return 0
+  [ "$stops" = 0 ] || drain
   [ -n "$loaded" ] || { log error 'nginx does not start'; kill -TERM "$nginx_pid" 2>/dev/null; exit 1; }
   ln -sfn "generations/$loaded" "$run/current"
   return 1

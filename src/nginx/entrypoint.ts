@@ -54,6 +54,8 @@ drain() {
 # Interrupted by signals, unlike a sleep in the foreground.
 pause() { sleep 1 & wait $!; }
 
+# What workers of before a restart had loaded says nothing about those to come.
+rm -f "$run/status.json" "$run/metrics"
 mkdir -p "$run/generations" "$run/tmp" || exit 1
 resume_numbering
 ticks=0

@@ -30,6 +30,7 @@ function main({ maxConnections }: ProxyModel): Lines {
     '# Written by tenant-mtls; changes are overwritten. What differs from pod to pod is in the files of ../pod, written by the entrypoint.',
     `include ${POD_FILE.modules};`,
     'daemon off;',
+    'pcre_jit on;',
     'worker_processes 1;',
     'worker_shutdown_timeout 15s;',
     'error_log stderr warn;',

@@ -31,6 +31,7 @@ export const CAPABILITIES: readonly Capability[] = [
   { feature: 'header X-SSL-Client-SHA256', engines: NODE },
   { feature: 'header X-Forwarded-Client-Cert with By, Hash, Subject, URI and DNS', engines: NODE },
   { feature: 'taking away every request header that begins with X-SSL-Client-, not only the ones it sets', engines: NODE },
+  { feature: 'refusing the connection beyond maxConnections (nginx gives up idle ones, and counts those to upstreams)', engines: NODE },
   { feature: 'trailers of requests', engines: NODE },
   { feature: 'closing a revoked client\'s open connections within a second of the reload', engines: NODE },
   { feature: 'TCP connections that outlive a reload by more than worker_shutdown_timeout', engines: NODE },
