@@ -30,6 +30,8 @@ export function serveExchange(exchange: Exchange, services: ExchangeServices, cl
   connection.activeRequests += 1;
   exchange.onOver(() => {
     connection.activeRequests -= 1;
+    // An answer that began before the drain has promised to keep the connection; HTTP/2 has been told with GOAWAY.
+    if (services.isDraining() && connection.activeRequests === 0 && exchange.httpVersion !== '2.0') connection.socket.end();
     conclude(exchange, services, { record, view: access.view, seconds: (performance.now() - startedAt) / 1000 });
   });
   try {

@@ -1,0 +1,48 @@
+// Judged by the openssl command line, which prints names as nginx does.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash, X509Certificate } from 'node:crypto';
+import { after, before, describe, it } from 'node:test';
+import { readPeerCertificate } from '../../src/sidecar/peer-certificate.ts';
+import { TestCa } from '../support/test-ca.ts';
+
+describe('readPeerCertificate', () => {
+  let ca: TestCa;
+  before(() => {
+    ca = new TestCa('/CN=ca');
+  });
+  after(() => ca[Symbol.dispose]());
+
+  const SUBJECTS = [
+    '/CN=alice', '/C=DE/ST=Hessen/L=Darmstadt/O=Shop/OU=Web/CN=alice', '/O=x,CN=alice/CN=mallory', '/CN=a+b=c;d<e>f"g\\\\h', '/CN= leading and trailing ', '/CN=#hash', '/O=Müller & Söhne/CN=☃',
+    '/DC=example/DC=shop/UID=u1/CN=alice', '/O=one/O=two/CN=first/CN=second', '/emailAddress=a@b.test/CN=alice', '/O=Shop+OU=Web/CN=multi', '/serialNumber=12/title=Dr/CN=x', '/O=tab\there/CN=x',
+  ];
+  for (const subject of SUBJECTS) {
+    it(`prints ${JSON.stringify(subject)} as openssl does`, () => {
+      const { certificate } = ca.issue(subject);
+      const expected = execFileSync('openssl', ['x509', '-noout', '-subject', '-nameopt', 'RFC2253'], { input: certificate, encoding: 'utf8' }).replace(/^subject=|\n$/g, '');
+      assert.equal(readPeerCertificate(new X509Certificate(certificate)).subject.text, expected);
+    });
+  }
+
+  it('gives common names unescaped, the most specific first', () => {
+    const { subject } = readPeerCertificate(new X509Certificate(ca.issue('/CN=one, two/O=x/CN=three').certificate));
+    assert.deepEqual(subject.commonNames, ['three', 'one, two']);
+  });
+
+  it('reads alternative names, serial number and hashes', () => {
+    const { certificate } = ca.issue('/CN=alice', ['subjectAltName=DNS:a.test,URI:spiffe://x/y,IP:10.0.0.1,email:a@b.test,DNS:b.test']);
+    const x509 = new X509Certificate(certificate);
+    const peer = readPeerCertificate(x509);
+    assert.deepEqual(peer.dnsNames, ['a.test', 'b.test']);
+    assert.deepEqual(peer.uris, ['spiffe://x/y']);
+    assert.equal(peer.serialNumber, x509.serialNumber);
+    assert.equal(peer.certificateSHA256, x509.fingerprint256.replaceAll(':', '').toLowerCase());
+    assert.equal(peer.publicKeySHA256, createHash('sha256').update(x509.publicKey.export({ type: 'spki', format: 'der' })).digest('hex'));
+  });
+
+  it('reads a certificate without alternative names', () => {
+    const { dnsNames, uris } = readPeerCertificate(new X509Certificate(ca.issue('/CN=alice', []).certificate));
+    assert.deepEqual([dnsNames, uris], [[], []]);
+  });
+});
