@@ -17,6 +17,17 @@ export function findConstraintViolation(names: AlternativeNames, constraints: Na
   )[0];
 }
 
+const HOST_LABEL = '[0-9A-Za-z_](?:[0-9A-Za-z_-]*[0-9A-Za-z_])?';
+const HOST_LIKE = new RegExp(`^${HOST_LABEL}(?:\\.${HOST_LABEL})+$`);
+
+/**
+ * The names of a leaf as OpenSSL judges them: without a DNS name among them, a common name that looks like one counts
+ * (`NAME_CONSTRAINTS_check_CN`). Go looks at no common name.
+ */
+export function withCommonNames(names: AlternativeNames, commonNames: readonly string[]): AlternativeNames {
+  return names.dnsNames.length > 0 ? names : { ...names, dnsNames: commonNames.filter((name) => HOST_LIKE.test(name)) };
+}
+
 interface Kind {
   readonly names: (names: AlternativeNames) => readonly string[];
   readonly subtrees: (subtrees: Subtrees) => readonly string[];

@@ -26,6 +26,7 @@ export interface NameConstraints {
 
 /** The part of a Tenant's `allow` that constraints can express. */
 export interface AllowedNames {
+  readonly commonNames?: readonly string[] | undefined;
   readonly dnsNames?: readonly string[] | undefined;
   readonly uris?: readonly string[] | undefined;
   readonly emailAddresses?: readonly string[] | undefined;
@@ -42,7 +43,7 @@ export function nameConstraintsFor(allow: AllowedNames): NameConstraints {
   const addresses = allow.ipAddresses ?? [];
   return {
     permitted: {
-      dnsNames: permitted(allow.dnsNames, belowWildcards),
+      dnsNames: permitted([...(allow.dnsNames ?? []), ...(allow.commonNames ?? []).filter(mayBeHost)], belowWildcards),
       uriHosts: permitted(allow.uris, uriHost),
       emails: permitted(allow.emailAddresses, mailDomain),
       ipRanges: unique(addresses.map(canonicalRange)),
@@ -50,6 +51,11 @@ export function nameConstraintsFor(allow: AllowedNames): NameConstraints {
     excluded: { ...NONE, ipRanges: addresses.length === 0 ? EVERY_ADDRESS : [] },
     hasOthers: false,
   };
+}
+
+/** Where a certificate has no DNS name, OpenSSL (and so nginx and Node) holds a common name like `a.b` to the constraints on DNS names. */
+function mayBeHost(pattern: string): boolean {
+  return pattern === '**' || (pattern.includes('.') && !/[@\s]/.test(pattern));
 }
 
 /** No entry closes the kind; one pattern that constraints cannot narrow opens it. */

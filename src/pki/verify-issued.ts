@@ -4,8 +4,9 @@ import { X509Certificate } from 'node:crypto';
 
 import { readCertificateContent } from './certificate-content.ts';
 import type { CertificateContent } from './certificate-content.ts';
+import { readDistinguishedName } from './distinguished-name.ts';
 import { isIssuedBy } from './issuer.ts';
-import { findConstraintViolation } from './name-constraint-check.ts';
+import { findConstraintViolation, withCommonNames } from './name-constraint-check.ts';
 import { keyMatchesCertificate } from './private-key.ts';
 import type { PrivateKey } from './private-key.ts';
 
@@ -112,8 +113,11 @@ function pathTooLong({ leaf, chain, anchor }: Path): string | undefined {
 }
 
 function forbiddenName({ leaf, chain, anchor }: Path): string | undefined {
+  const { names, subject, isCA } = leaf.content;
+  const commonNames = readDistinguishedName(subject).flat().flatMap(({ type, value }) => (type === 'CN' ? [value] : []));
+  const judged = isCA ? names : withCommonNames(names, commonNames);
   for (const { content } of [...chain, anchor]) {
-    const name = content.nameConstraints && findConstraintViolation(leaf.content.names, content.nameConstraints);
+    const name = content.nameConstraints && findConstraintViolation(judged, content.nameConstraints);
     if (name !== undefined) return `the issuer's name constraints do not allow ${name}`;
   }
   return undefined;

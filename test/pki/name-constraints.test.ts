@@ -5,6 +5,7 @@ import { findConstraintViolation } from '../../src/pki/name-constraint-check.ts'
 import { encodeNameConstraints, nameConstraintsFor, readNameConstraints } from '../../src/pki/name-constraints.ts';
 import type { AllowedNames } from '../../src/pki/name-constraints.ts';
 import { canonicalNames } from '../../src/pki/subject-alternative-names.ts';
+import { verifyIssued } from '../../src/pki/verify-issued.ts';
 import type { AlternativeNames } from '../../src/pki/subject-alternative-names.ts';
 import { judgeWithGo } from '../support/go-verify/judge.ts';
 import { aLeaf, anIntermediate, aRoot, NOW } from './authorities.ts';
@@ -21,6 +22,8 @@ describe('nameConstraintsFor', () => {
     'permits the host of URIs': [{ uris: ['spiffe://shop/*', 'https://api.example:8443/a', 'https://*.shop.example/**'] }, { uriHosts: ['.shop.example', 'api.example', 'shop'] }],
     'permits mailboxes and mail domains': [{ emailAddresses: ['*@shop.example', 'ops@Bank.example', '*@*.x.example'] }, { emails: ['.x.example', 'ops@bank.example', 'shop.example'] }],
     'writes international names as A-labels': [{ dnsNames: ['*.bücher.example'], emailAddresses: ['*@bücher.example'] }, { dnsNames: ['xn--bcher-kva.example'], emails: ['xn--bcher-kva.example'] }],
+    'permits common names that look like hosts, which OpenSSL takes for DNS names': [{ dnsNames: ['*.shop.svc'], commonNames: ['customer1.example', '*.shop.example', 'alice', '*', 'a@b.example', 'Alice B. Smith'] }, { dnsNames: ['customer1.example', 'shop.example', 'shop.svc'] }],
+    'opens DNS names where any common name may be asked for': [{ commonNames: ['**'] }, { dnsNames: [] }],
     'permits networks': [{ ipAddresses: ['10.1.0.0/16', 'FD00:0::0/8', '::ffff:10.0.0.0/104'] }, { ipRanges: ['10.1.0.0/16', '::ffff:a00:0/104', 'fd00::/8'] }],
   };
   for (const [sentence, [allow, permitted]] of Object.entries(cases)) {
@@ -85,6 +88,19 @@ describe('findConstraintViolation', () => {
       assert.notEqual(verifyWithOpenssl({ anchors: authority.anchorPem, leaf: certificate.pem, purpose: 'any', at: NOW }), 'OK', JSON.stringify(names));
       assert.notEqual(findConstraintViolation(canonicalNames(names), nameConstraintsFor({})), undefined);
     }
+  });
+
+  const COMMON_NAMES = ['customer1.example', 'a.customer1.example', 'customer2.example', 'alice', 'x_1.bank.example', 'a..b', '-a.b', 'a.b-', 'a b.c'];
+  it('agrees with OpenSSL on common names of certificates without DNS names', async () => {
+    const authority = await anIntermediate(await aRoot(), { nameConstraints: nameConstraintsFor({ commonNames: ['customer1.example'] }) });
+    const verdicts: boolean[] = [];
+    for (const commonName of COMMON_NAMES) {
+      const { certificate, key } = await aLeaf(authority, { subject: { commonName } });
+      const { ok } = verifyIssued({ certificateDer: certificate.der, chain: [], anchorDer: authority.anchorDer, key }, NOW);
+      assert.equal(verifyWithOpenssl({ anchors: authority.anchorPem, leaf: certificate.pem, purpose: 'any', at: NOW }) === 'OK', ok, commonName);
+      verdicts.push(ok);
+    }
+    assert.deepEqual(verdicts.slice(0, 4), [true, true, false, true]);
   });
 
   it('refuses to judge under constraints it does not understand', () => {
