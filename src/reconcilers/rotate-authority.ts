@@ -50,12 +50,12 @@ function planNext(context: ReconcilerContext, { key, observed }: AuthoritySource
   const gates = rotation === undefined || rotation.phase === 'Stable' ? SHUT : measureGates(context.caches, key, rotationFacts(rotation, anchors));
   const isOpen = rotation?.phase === 'Prepared' ? gates.writtenEverywhere : gates.reissuedAll;
   const waitedMs = context.gateClock.waitedMs(key, rotation?.phase ?? 'Stable', isOpen);
-  const plan = planAuthority(rotation, { observed: identify(observed), minimumWaitMs: context.rotationWaitMs, gates: { ...gates, waitedMs } }, context.now());
+  const plan = planAuthority(rotation, { observed: identify(observed), minimumWaitMs: gates.inUse ? context.rotationWaitMs : 0, gates: { ...gates, waitedMs } }, context.now());
   return { plan, behind: isOpen ? [] : gates.behind };
 }
 
 /** At rest there is nothing to measure. */
-const SHUT: GateFacts = { writtenEverywhere: false, reissuedAll: false, behind: [] };
+const SHUT: GateFacts = { writtenEverywhere: false, reissuedAll: false, inUse: true, behind: [] };
 
 function rotationFacts(rotation: RotationState, anchors: AnchorStore['anchors']) {
   return { activeSHA256: rotation.active.sha256, anchors: anchorsToPublish(rotation).flatMap((sha256) => anchors.get(sha256) ?? []) };

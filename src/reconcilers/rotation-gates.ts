@@ -12,6 +12,8 @@ import { INDEX } from './reconciler-context.ts';
 import type { Caches } from './reconciler-context.ts';
 
 export interface GateFacts extends Pick<RotationGates, 'writtenEverywhere' | 'reissuedAll'> {
+  /** Something was written that pods may have loaded: else there is nobody to wait for. */
+  readonly inUse: boolean;
   /** `shop/hello`: whom the replacement waits for. */
   readonly behind: readonly string[];
 }
@@ -26,7 +28,12 @@ export function measureGates(caches: Caches, authority: string, { anchors, activ
     ...[...issued, ...trusting].filter((certificate) => !trustsAll(caches, certificate, anchors)),
   ];
   const unsigned = issued.filter((certificate) => !isSignedBy(secretOf(caches, certificate), activeSHA256));
-  return { writtenEverywhere: unwritten.length === 0, reissuedAll: unsigned.length === 0, behind: [...new Set((unwritten.length > 0 ? unwritten : unsigned).map(keyOf))] };
+  return {
+    writtenEverywhere: unwritten.length === 0,
+    reissuedAll: unsigned.length === 0,
+    inUse: issued.some((certificate) => secretOf(caches, certificate) !== undefined) || trusting.some((certificate) => trustedOf(caches, certificate, anchors).length > 0),
+    behind: [...new Set((unwritten.length > 0 ? unwritten : unsigned).map(keyOf))],
+  };
 }
 
 /** Their certificates are not to be used, so nothing is to be kept working for them. */
@@ -48,11 +55,15 @@ function secretOf({ secrets }: Caches, certificate: TenantCertificate): OwnedSec
 }
 
 /** A bundle of another authority (`trust`) may well lack these anchors: only bundles that have one of them must have all. */
-function trustsAll({ configMaps }: Caches, certificate: TenantCertificate, anchors: readonly StoredAnchor[]): boolean {
-  const written = configMaps.get(`${keyOf(certificate)}-proxy`)?.trusts;
-  if (written === undefined) return true;
-  const present = anchors.filter(({ sha256 }) => written.includes(sha256));
-  return present.length === 0 || present.length === anchors.length;
+function trustsAll(caches: Caches, certificate: TenantCertificate, anchors: readonly StoredAnchor[]): boolean {
+  const present = trustedOf(caches, certificate, anchors).length;
+  return present === 0 || present === anchors.length;
+}
+
+/** Those of the anchors that its bundles hold. */
+function trustedOf({ configMaps }: Caches, certificate: TenantCertificate, anchors: readonly StoredAnchor[]): readonly StoredAnchor[] {
+  const written = configMaps.get(`${keyOf(certificate)}-proxy`)?.trusts ?? [];
+  return anchors.filter(({ sha256 }) => written.includes(sha256));
 }
 
 function isSignedBy(secret: OwnedSecret | undefined, sha256: string): boolean {

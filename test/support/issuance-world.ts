@@ -42,12 +42,7 @@ export class IssuanceWorld {
   }
 
   async removeTenant(name: string): Promise<void> {
-    try {
-      await this.#admin.mergePatch(resources.Tenant, { name }, { metadata: { finalizers: [] } });
-      await this.#admin.delete(resources.Tenant, { name });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+    await removeTenant(this.#cluster, name);
   }
 
   async certificate(namespace: string, name: string, spec: object, annotations: Record<string, string> = {}): Promise<void> {
@@ -96,6 +91,22 @@ export class IssuanceWorld {
       assertCondition(tenant, { status: 'True' });
       return tenant;
     }, TIMEOUT);
+  }
+}
+
+/** And what it leaves behind. */
+export async function removeTenant({ admin }: Cluster, name: string): Promise<void> {
+  const ca = `tenant-${name}-authority`;
+  await unlessGone(admin.mergePatch(resources.Tenant, { name }, { metadata: { finalizers: [] } }));
+  await unlessGone(admin.delete(resources.Tenant, { name }));
+  for (const secret of [ca, `${ca}-anchors`, `${ca}-crl`]) await unlessGone(admin.delete(resources.Secret, { namespace: SYSTEM_NAMESPACE, name: secret }));
+}
+
+export async function unlessGone(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
   }
 }
 
