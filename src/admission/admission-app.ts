@@ -57,7 +57,7 @@ function createApp({ tls }: AdmissionAppOptions, bodyLimit: number): FastifyInst
   return fastify({
     ...common,
     serverFactory: (listener): Server => createAdmissionServer(serving, listener, timeouts),
-  }) as unknown as FastifyInstance;
+  });
 }
 
 function addHealthRoutes(app: FastifyInstance, notReadyBecause: () => readonly string[]): void {

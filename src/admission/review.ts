@@ -92,7 +92,7 @@ function parseRequest(request: Readonly<Record<string, unknown>>): ParsedReview 
 
 function parseObject(value: unknown): KubeObject | undefined | 'malformed' {
   if (value === undefined || value === null) return undefined;
-  return isRecord(value) && isRecord(value['metadata'] ?? {}) ? (value as KubeObject) : 'malformed';
+  return isRecord(value) && isRecord(value['metadata'] ?? {}) ? value : 'malformed';
 }
 
 function malformed(message: string): ParsedReview {

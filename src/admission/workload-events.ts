@@ -48,6 +48,8 @@ export class WorkloadEvents {
       const above = metadata?.ownerReferences?.find(({ controller }) => controller === true);
       return above === undefined ? self : asObject({ namespace, reference: above });
     } catch {
+      // Ask again the next time.
+      this.#workloads.delete(reference.uid);
       return self;
     }
   }

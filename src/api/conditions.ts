@@ -34,8 +34,6 @@ export const REFUSE_REASONS = [
   'Revoked', 'IssuanceSuspended', 'BudgetExceeded', 'VerificationFailed', 'WriteFailed', 'CRLTooLarge', 'CRLExpired',
 ] as const;
 
-export const READY_REASONS = ['Issued', 'Issuing'] as const;
-
 export type IssueReason = (typeof ISSUE_REASONS)[number];
 export type RefuseReason = (typeof REFUSE_REASONS)[number];
 

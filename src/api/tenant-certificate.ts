@@ -4,8 +4,8 @@ import type { Static } from 'typebox';
 import { certificateStatus } from './status-schema.ts';
 import { AUTHORITY_DURATION, LEAF_DURATION } from './closed-sets.ts';
 import { identityFields } from './certificate-identity.ts';
-import type { IssuerReference as IssuerReferenceSchema, PrivateKeySpec as PrivateKeySchema, Subject } from './certificate-identity.ts';
-import type { ALGORITHMS, CLIENT_AUTH, ENGINES, ISSUER_KINDS, REVOCATION_REASONS, TLS_VERSIONS, USAGES } from './closed-sets.ts';
+import type { IssuerReference as IssuerReferenceSchema } from './certificate-identity.ts';
+import type { ALGORITHMS, CLIENT_AUTH, ENGINES, REVOCATION_REASONS, TLS_VERSIONS, USAGES } from './closed-sets.ts';
 import { ProxySpec } from './proxy-spec.ts';
 import type { Client, Listener, ListenerTls, Route, TrustSource as TrustSourceSchema, Upstream, UpstreamTls } from './proxy-spec.ts';
 import { mapOfStrings, objectName, oneOf, record } from './schema-parts.ts';
@@ -51,15 +51,12 @@ export type ClientRule = Static<typeof Client>;
 export type UpstreamSpec = Static<typeof Upstream>;
 export type UpstreamTlsSpec = Static<typeof UpstreamTls>;
 export type TrustSource = Static<typeof TrustSourceSchema>;
-export type SubjectSpec = Static<typeof Subject>;
-export type PrivateKeySpec = Static<typeof PrivateKeySchema>;
 export type IssuerReference = Static<typeof IssuerReferenceSchema>;
 export type Engine = (typeof ENGINES)[number];
 export type TlsVersion = (typeof TLS_VERSIONS)[number];
 export type ClientAuth = (typeof CLIENT_AUTH)[number];
 export type Usage = (typeof USAGES)[number];
 export type Algorithm = (typeof ALGORITHMS)[number];
-export type IssuerKind = (typeof ISSUER_KINDS)[number];
 export type RevocationReason = (typeof REVOCATION_REASONS)[number];
 
 export interface TenantCertificate {

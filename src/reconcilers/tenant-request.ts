@@ -19,7 +19,7 @@ export interface AuthorityRequest {
 }
 
 export function authorityRequest({ metadata, spec }: Tenant): AuthorityRequest {
-  const { authority, allow = { isCA: false } } = spec;
+  const { authority, allow } = spec;
   const request: CertificateRequest = {
     issuer: { kind: 'Secret', name: spec.issuer.name },
     subject: authoritySubject(metadata.name, authority),

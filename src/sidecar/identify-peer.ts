@@ -14,6 +14,8 @@ export function identifyPeer(socket: TLSSocket, trust: Trust | undefined): Peer 
 }
 
 function errorCode(socket: TLSSocket): string {
+  // A code in practice, an Error by its type, and null once the socket is destroyed.
   const error: unknown = socket.authorizationError;
-  return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error ?? 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY');
+  if (error instanceof Error) return (error as NodeJS.ErrnoException).code ?? error.message;
+  return typeof error === 'string' ? error : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY';
 }
