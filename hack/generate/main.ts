@@ -4,6 +4,8 @@ import { dirname } from 'node:path';
 import { dump } from 'js-yaml';
 import { apiReference } from './api-reference.ts';
 import { customResourceDefinition, KINDS } from './custom-resources.ts';
+import { operatorReference } from './operator-reference.ts';
+import { sidecarReference } from './sidecar-reference.ts';
 
 const HEADER = '# Generated from src/api by `make generate`; do not edit.\n';
 
@@ -12,6 +14,8 @@ const yaml = (value: object) => HEADER + dump(JSON.parse(JSON.stringify(value)),
 const files: Record<string, string> = {
   ...Object.fromEntries(KINDS.map((kind) => [`crds/${kind.plural}.yaml`, yaml(customResourceDefinition(kind))])),
   'docs/reference/api.md': apiReference(KINDS),
+  'docs/reference/operator.md': await operatorReference(),
+  'docs/reference/sidecar.md': sidecarReference(),
 };
 
 const stale: string[] = [];

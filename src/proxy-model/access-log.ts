@@ -10,6 +10,7 @@ export interface AccessLogField {
 
 const ALL = { protocols: ['HTTP', 'TCP'], engines: ['nginx', 'node'] } as const;
 const HTTP = { protocols: ['HTTP'], engines: ['nginx', 'node'] } as const;
+const NGINX = { protocols: ['HTTP', 'TCP'], engines: ['nginx'] } as const;
 const NODE = { protocols: ['HTTP', 'TCP'], engines: ['node'] } as const;
 
 export const ACCESS_LOG_FIELDS = [
@@ -28,7 +29,7 @@ export const ACCESS_LOG_FIELDS = [
   { name: 'upstreamAddress', ...ALL, description: 'Address that was connected to.' },
   { name: 'tlsVersion', ...ALL, description: 'TLSv1.2 or TLSv1.3.' },
   { name: 'cipher', ...ALL, description: 'Cipher suite.' },
-  { name: 'group', ...ALL, description: 'Key exchange group.' },
+  { name: 'group', ...NGINX, description: 'Key exchange group; Node does not tell a server.' },
   { name: 'verify', ...ALL, description: 'SUCCESS, NONE or FAILED:<reason>: the audit of refusals.' },
   { name: 'subject', ...ALL, description: 'Subject of the client\'s certificate.' },
   { name: 'serial', ...ALL, description: 'Its serial number.' },

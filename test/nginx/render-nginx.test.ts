@@ -4,6 +4,7 @@ import { after, describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { renderNginx } from '../../src/nginx/render-nginx.ts';
 import { buildProxyModel } from '../../src/proxy-model/build-proxy-model.ts';
+import { ACCESS_LOG_FIELDS } from '../../src/proxy-model/access-log.ts';
 import type { ProxyModel } from '../../src/proxy-model/model.ts';
 import { assertGolden, goldenCases, readGoldenInput } from '../support/golden.ts';
 import { checkWithNginx } from '../support/nginx-check.ts';
@@ -81,3 +82,14 @@ function structureOf(configuration: string): string[] {
   }
   return found;
 }
+
+describe('the access log of nginx', () => {
+  const configuration = configurationOf(modelOf({ listeners: [{ name: 'a', port: 8443, tls: {} }, { name: 'b', port: 8444, protocol: 'TCP', tls: {} }] }));
+  const formats = [...configuration.matchAll(/log_format access escape=json '(.*)';/g)].map((match) => match[1] ?? '');
+  for (const [index, protocol] of (['HTTP', 'TCP'] as const).entries()) {
+    it(`has exactly the fields of the table for ${protocol}`, () => {
+      const expected = ACCESS_LOG_FIELDS.filter(({ protocols, engines }) => (protocols as readonly string[]).includes(protocol) && (engines as readonly string[]).includes('nginx'));
+      assert.deepEqual([...(formats[index] ?? '').matchAll(/"(\w+)":/g)].map((match) => match[1]), expected.map(({ name }) => name));
+    });
+  }
+});
