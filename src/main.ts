@@ -41,7 +41,8 @@ async function operator(args: readonly string[]): Promise<void> {
   process.on('unhandledRejection', fatal);
   process.on('uncaughtException', fatal);
   const { runOperator } = await import('./operator.ts');
-  await runOperator(config, { log, version: VERSION, signal: stopSignal() });
+  // Half of it would go on running, and never end.
+  await runOperator(config, { log, version: VERSION, signal: stopSignal() }).catch(fatal);
 }
 
 async function main(argv: readonly string[]): Promise<number> {
