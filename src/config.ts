@@ -30,7 +30,7 @@ export const OPTIONS = {
   identity: { flag: 'identity', env: 'POD_NAME', fallback: '', help: 'name of this replica in the Lease; default: the host\'s name' },
   kubeconfig: { flag: 'kubeconfig', env: 'KUBECONFIG', fallback: '', help: 'kubeconfig file; default: the pod\'s ServiceAccount' },
   watchNamespaces: { flag: 'watch-namespaces', fallback: '', help: 'serve these namespaces only; default: all', check: isNamespaceList },
-  nginxImage: { flag: 'nginx-image', env: 'NGINX_IMAGE', fallback: 'nginxinc/nginx-unprivileged:1.30-alpine', help: 'image of the nginx sidecar', check: isImage },
+  nginxImage: { flag: 'nginx-image', env: 'NGINX_IMAGE', fallback: 'nginxinc/nginx-unprivileged:1.30.6-alpine', help: 'image of the nginx sidecar', check: isImage },
   nodeImage: { flag: 'node-image', env: 'NODE_IMAGE', fallback: 'tenant-mtls.dev/operator:dev', help: 'image of the node sidecar: the operator\'s own', check: isImage },
   webhookPort: { flag: 'webhook-port', fallback: '10250', help: 'port of the admission webhook', check: isInteger(0, 65_535) },
   webhookService: { flag: 'webhook-service', fallback: 'tenant-mtls-webhook', help: 'Service in front of the webhook', check: isName },
