@@ -1,4 +1,5 @@
 // Upstream groups of http and of stream. A name that does not resolve is no error: it is looked up again and again while nginx runs.
+import { isIP } from 'node:net';
 import type { UpstreamAddress, UpstreamModel } from '../proxy-model/model.ts';
 import { block } from './block.ts';
 import type { Lines } from './block.ts';
@@ -26,7 +27,7 @@ export function renderTcpUpstream(upstream: UpstreamModel): Lines {
 }
 
 export function needsResolver({ addresses }: UpstreamModel): boolean {
-  return addresses.some((address) => address.kind === 'address' && !isIpAddress(address.host));
+  return addresses.some((address) => address.kind === 'address' && isIP(dialled(address.host)) === 0);
 }
 
 function serversOf({ addresses }: UpstreamModel, zone: string): Lines {
@@ -36,11 +37,12 @@ function serversOf({ addresses }: UpstreamModel, zone: string): Lines {
 /** One failure takes a server out for two seconds, if there is another. */
 function renderServer(address: UpstreamAddress): string {
   if (address.kind === 'app') return `include ${POD_FILE.app};`;
-  const host = word(address.host);
-  const server = `server ${host.includes(':') ? `[${host}]` : host.toLowerCase()}:${address.port}`;
-  return `${server}${isIpAddress(host) ? '' : ' resolve'} max_fails=1 fail_timeout=2s;`;
+  const host = word(dialled(address.host));
+  const server = `server ${isIP(host) === 6 ? `[${host}]` : host}:${address.port}`;
+  return `${server}${isIP(host) === 0 ? ' resolve' : ''} max_fails=1 fail_timeout=2s;`;
 }
 
-export function isIpAddress(host: string): boolean {
-  return host.includes(':') || /^\d+(?:\.\d+){3}$/.test(host);
+/** No name server is asked for localhost. */
+function dialled(host: string): string {
+  return host.toLowerCase() === 'localhost' ? '127.0.0.1' : host.toLowerCase();
 }

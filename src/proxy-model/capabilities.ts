@@ -1,7 +1,7 @@
 // What each engine can do: one table, used to refuse a model for an engine, in tests as the only source of expected differences, and in docs.
 import type { Refusal } from '../api/conditions.ts';
 import type { Engine } from '../api/tenant-certificate.ts';
-import { fieldsOfClients, fieldsOfMixedTcpTls, fieldsOfMixedTrust, fieldsOfRoutes, fieldsOfSharedSubjects, fieldsOfUpstreams, fieldsOfVaryingNames } from './feature-fields.ts';
+import { fieldsOfClients, fieldsOfMixedTcpTls, fieldsOfMixedTrust, fieldsOfProvenAddresses, fieldsOfRoutes, fieldsOfSharedSubjects, fieldsOfUpstreams, fieldsOfVaryingNames } from './feature-fields.ts';
 import type { ProxyModel } from './model.ts';
 
 export interface Capability {
@@ -26,6 +26,7 @@ export const CAPABILITIES: readonly Capability[] = [
   { feature: 'PROXY protocol towards an upstream', engines: NODE, uses: fieldsOfUpstreams(({ proxyProtocol }) => proxyProtocol !== undefined, 'proxyProtocol') },
   { feature: 'active health checks', engines: NODE, uses: fieldsOfUpstreams(({ healthCheck }) => healthCheck !== undefined, 'healthCheck') },
   { feature: 'proving each address\'s own name, without serverName, where an upstream has several hosts', engines: NODE, uses: fieldsOfVaryingNames },
+  { feature: 'proving an IP address, without serverName', engines: NODE, uses: fieldsOfProvenAddresses },
   { feature: 'trusting the system\'s CAs and others for one upstream', engines: NODE, uses: fieldsOfMixedTrust },
   { feature: 'upstreams with different TLS behind one TCP listener', engines: NODE, uses: fieldsOfMixedTcpTls },
   { feature: 'header X-SSL-Client-SHA256', engines: NODE },

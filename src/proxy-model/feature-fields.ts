@@ -1,4 +1,5 @@
 // Which fields of the spec ask for a feature, found in the model. Listeners, routes and upstreams of the model are in the order of the spec.
+import { isIP } from 'node:net';
 import type { Authority, ClientMatch, ListenerModel, ProxyModel, RouteModel, UpstreamModel } from './model.ts';
 
 type Fields = (model: ProxyModel) => string[];
@@ -18,6 +19,9 @@ export function fieldsOfUpstreams(uses: (upstream: UpstreamModel) => boolean, ke
 
 /** One name for all addresses is all that proxy_ssl_name can say. */
 export const fieldsOfVaryingNames: Fields = fieldsOfUpstreams(({ tls, addresses }) => tls !== undefined && tls.serverName === undefined && hostsOf(addresses).size > 1, 'tls.serverName');
+
+/** nginx compares names only, never an address with the addresses of a certificate. */
+export const fieldsOfProvenAddresses: Fields = fieldsOfUpstreams(({ tls, addresses }) => tls !== undefined && tls.serverName === undefined && [...hostsOf(addresses)].some((host) => isIP(host) !== 0), 'tls.serverName');
 
 export const fieldsOfMixedTrust: Fields = fieldsOfUpstreams(({ tls }) => tls?.trust.system === true && tls.trust.certificates !== undefined, 'tls.trust');
 

@@ -25,6 +25,7 @@ const NODE_ONLY: Readonly<Record<string, { spec: object; field: string }>> = {
   proxyProtocol: { spec: { listeners: [{ name: 'a', port: 8443, protocol: 'TCP', tls }], upstreams: [{ name: 'app', proxyProtocol: 'v2' }] }, field: 'spec.proxy.upstreams[0].proxyProtocol' },
   healthCheck: { spec: { upstreams: [{ name: 'app', healthCheck: { path: '/' } }] }, field: 'spec.proxy.upstreams[0].healthCheck' },
   'several hosts without one name': { spec: { upstreams: [{ name: 'app', addresses: ['a:1', 'b:1'], tls: {} }] }, field: 'spec.proxy.upstreams[0].tls.serverName' },
+  'an IP address without a name': { spec: { upstreams: [{ name: 'app', addresses: ['10.0.0.1:1'], tls: {} }] }, field: 'spec.proxy.upstreams[0].tls.serverName' },
   'System and another source': { spec: { upstreams: [{ name: 'app', tls: { trust: [{ kind: 'System' }, { kind: 'Tenant', name: 'a' }] } }] }, field: 'spec.proxy.upstreams[0].tls.trust' },
   'TCP upstreams with and without TLS': {
     spec: { listeners: [{ name: 'a', port: 8443, protocol: 'TCP', tls, routes: [{ clients: [{ commonName: 'x' }], upstream: 'one' }, { upstream: 'two' }] }], upstreams: [{ name: 'one' }, { name: 'two', tls: {} }] },
