@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { buildAdmissionApp } from '../../src/admission/admission-app.ts';
 import { createMutate } from '../../src/admission/mutate.ts';
 import type { PodMutation } from '../../src/admission/mutate-pod.ts';
-import { nudgeOwners } from '../../src/admission/nudge-owners.ts';
+import { nudgeOwners, NUDGED_ANNOTATION } from '../../src/admission/nudge-owners.ts';
 import { PendingOwners } from '../../src/admission/pending-owners.ts';
 import { SELF_TEST_POD, testWebhook } from '../../src/admission/self-test.ts';
 import type { SelfTestOutcome } from '../../src/admission/self-test.ts';
@@ -204,6 +204,16 @@ describe('match conditions', { skip }, () => {
     assert.equal(initContainers[0]?.name, SIDECAR.container);
   });
 
+  it('injects a pod of 1.4 MiB, nearly as large as the API server stores', async () => {
+    const annotations = { ...OPTED_IN, large: 'x'.repeat(250_000) };
+    const pod = aPod(namespace, annotations) as KubeObject & { spec: { containers: object[] } };
+    const env = Array.from({ length: 1200 }, (_, index) => ({ name: `SETTING_${index}`, value: 'y'.repeat(1000) }));
+    const large = { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map((container) => Object.assign(container, { env })) } };
+    assert.ok(JSON.stringify(large).length > 1.35 * 1024 * 1024);
+    const { spec } = await create(resources.Pod, large as KubeObject) as { spec: { initContainers?: object[] } };
+    assert.equal(spec.initContainers?.length, 1);
+  });
+
   for (const kind of Object.keys(KINDS)) {
     const resource = resourceOf(kind);
     const carried = { ...OPTED_IN, [OWN_ANNOTATION.carried]: ANNOTATION.certificate };
@@ -375,6 +385,19 @@ describe('owners of refused pods', { skip }, () => {
     assert.equal((await replicaSets()).length, 2);
     await admin.delete(resources.Deployment, ref, { propagationPolicy: 'Background' });
   });
+
+  for (const kind of ['StatefulSet', 'DaemonSet', 'Job']) {
+    it(`may annotate a ${kind} through its status, too`, async () => {
+      const { admin } = webhook.cluster;
+      const ref = { namespace, name: 'nudged' };
+      const { metadata } = await admin.create(resourceOf(kind), aWorkload(kind, ref));
+      const reference = { apiVersion: `${resourceOf(kind).group}/v1`, kind, name: ref.name, uid: metadata?.uid ?? '' };
+      await nudgeOwners({ client: admin, log: aRecorder().log, now: () => 0 }, [{ namespace, reference }]);
+      const after = await admin.get(resourceOf(kind), ref);
+      assert.equal(after.metadata?.annotations?.[NUDGED_ANNOTATION], '1970-01-01T00:00:00.000Z');
+      await admin.delete(resourceOf(kind), ref, { propagationPolicy: 'Background' });
+    });
+  }
 
   it('makes a ReplicaSet try again at once when its certificate appears', async () => {
     const { admin } = webhook.cluster;
