@@ -45,8 +45,10 @@ export async function wakeOperator({ admin }: Cluster): Promise<void> {
   }, { timeoutMs: 90_000, intervalMs: 300 });
 }
 
+/** Everything into `namespace`, which stands for the manifests' own. */
 export async function applyYaml({ admin }: Cluster, namespace: string, yaml: string): Promise<void> {
   for (const object of loadAll(yaml) as (KubeObject & { kind: keyof typeof resources })[]) {
+    if (object.kind === 'Namespace') continue;
     const resource = resources[object.kind];
     const metadata = resource.namespaced ? { ...object.metadata, namespace } : object.metadata;
     await admin.applyServerSide(resource, { ...object, metadata } as KubeObject, { query: { fieldManager: 'e2e' } });

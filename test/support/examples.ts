@@ -16,14 +16,14 @@ export interface Example {
   readonly exec: (workload: string, ...command: string[]) => Promise<string>;
 }
 
-/** Applies every manifest of the folder, certificates.yaml first. The image of other people's servers is built on demand. */
-export async function startExample(name: string): Promise<Example> {
+/** Applies every manifest of the folder, certificates.yaml first, after those it is `basedOn`. The image of other people's servers is built on demand. */
+export async function startExample(name: string, ...basedOn: readonly string[]): Promise<Example> {
   if (process.env['CONTEXT'] === undefined) await run(`${ROOT}hack/images/build`, ['examples']);
   const cluster = connect();
   await wakeOperator(cluster);
   const namespace = await freshNamespace(cluster, name, { 'pod-security.kubernetes.io/enforce': 'restricted' });
   const manifests = (await readdir(`${ROOT}deploy/examples/${name}`)).filter((file) => file.endsWith('.yaml'));
-  for (const manifest of manifests.sort(certificatesFirst)) await applyExample(cluster, namespace, `${name}/${manifest}`);
+  for (const path of [...basedOn, ...manifests.sort(certificatesFirst).map((file) => `${name}/${file}`)]) await applyExample(cluster, namespace, path);
   return { cluster, namespace, exec: async (workload, ...command) => await kubectl('-n', namespace, 'exec', workload, '-c', 'client', '--', ...command) };
 }
 
