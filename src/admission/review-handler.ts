@@ -7,8 +7,11 @@ import type { AdmissionRequest, AdmissionReviewAnswer, Verdict } from './review.
 /** What to answer; synchronous wherever everything needed is in a cache. */
 export type Mutate = (request: AdmissionRequest) => Verdict | Promise<Verdict>;
 
+/** What may become a label: anybody who reaches the port can send a review of any kind, and a label is kept for ever. */
+const KINDS = new Set(['Pod', 'Deployment', 'StatefulSet', 'DaemonSet', 'CronJob', 'Job']);
+
 export interface AdmissionMetrics {
-  /** `reasons` are from closed sets. */
+  /** `kind` and `reasons` are from closed sets. */
   reviewed(review: { readonly kind: string; readonly outcome: Verdict['outcome']; readonly reasons: readonly string[]; readonly seconds: number }): void;
   /** A request that was no review, by HTTP status. */
   requestRejected(status: number): void;
@@ -24,7 +27,8 @@ export async function handleReview(handling: ReviewHandling, request: AdmissionR
   const startedAt = performance.now();
   const verdict = await decide(handling, request);
   const { outcome, reasons } = verdict;
-  handling.metrics.reviewed({ kind: request.kind.kind, outcome, reasons, seconds: (performance.now() - startedAt) / 1000 });
+  const kind = KINDS.has(request.kind.kind) ? request.kind.kind : 'Other';
+  handling.metrics.reviewed({ kind, outcome, reasons, seconds: (performance.now() - startedAt) / 1000 });
   logVerdict(handling.log, request, verdict);
   return answerReview(request.uid, verdict);
 }

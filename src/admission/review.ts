@@ -103,8 +103,11 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Names end in log lines: what is longer than any name is cut. */
+const LONGEST_NAME = 512;
+
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? value.slice(0, LONGEST_NAME) : '';
 }
 
 /** The AdmissionReview to send back. An empty patch is no patch: the API server would log one as a mutation. */

@@ -39,6 +39,14 @@ describe(buildAdmissionApp.name, () => {
     }
   });
 
+  it('counts and logs what a stranger sends without growing by it', async () => {
+    const { app, counted, lines } = anApp();
+    const kind = { group: 'x'.repeat(5000), version: 'v1', kind: `Kind${'x'.repeat(5000)}` };
+    await app.inject({ method: 'POST', url: '/mutate', headers: JSON_HEADERS, payload: aReview({ kind, name: 'n'.repeat(100_000), namespace: 's'.repeat(100_000) }) });
+    assert.deepEqual(counted, [{ kind: 'Other', outcome: 'unchanged', reasons: ['NotOptedIn'] }]);
+    assert.ok(JSON.stringify(lines).length < 3000);
+  });
+
   const rejected: Record<string, { headers?: Record<string, string>; payload: string | object; status: number }> = {
     'v1beta1': { payload: { ...aReview(), apiVersion: 'admission.k8s.io/v1beta1' }, status: 400 },
     'broken JSON': { payload: '{"kind": "AdmissionRev', status: 400 },
