@@ -1,6 +1,7 @@
 // The webhook from start to end: certificate, listener, self-test. One rule: it listens only once it has a certificate, and says
 // it is ready only while it listens.
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { systemClock } from '../controller/clock.ts';
 import { describeError } from '../errors.ts';
 import type { ApiClient } from '../kube/api-client.ts';
@@ -62,7 +63,7 @@ async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: 
   const app = buildAdmissionApp({ mutate: createMutate(mutation), log, metrics, notReadyBecause, tls: { serving } });
   renew = (next) => renewServingCertificate(app.server as never, next);
   try {
-    await app.listen({ port: options.port, host: '::' });
+    await app.listen({ port: options.port, host: anyAddress() });
   } catch (error) {
     throw new Error(`the webhook cannot listen on port ${options.port}`, { cause: error });
   }
@@ -87,4 +88,10 @@ async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: 
 async function aborted(signal: AbortSignal): Promise<undefined> {
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   return undefined;
+}
+
+/** `::` takes IPv4 too, but is no address where IPv6 is switched off. */
+function anyAddress(): '::' | '0.0.0.0' {
+  const hasIPv6 = Object.values(networkInterfaces()).flat().some((address) => address?.family === 'IPv6');
+  return hasIPv6 ? '::' : '0.0.0.0';
 }
