@@ -24,7 +24,8 @@ function asksForHelp(args: readonly string[]): boolean {
   return args.some((argument) => argument === '--help' || argument === '-h');
 }
 
-function describeCommand({ name, operands, summary, flags }: Command): string {
+/** What --help prints. */
+export function describeCommand({ name, operands, summary, flags }: Command): string {
   return `kubectl tenant-mtls ${name}: ${summary}\n\nUsage: kubectl tenant-mtls ${`${name} ${operands}`.trim()} [flags]\n\n${describeFlags(flags)}  -h, --help                     print this\n`;
 }
 

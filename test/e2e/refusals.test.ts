@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ApiError } from '../../src/kube/api-error.ts';
 import type { KubeObject } from '../../src/kube/object.ts';
-import { resources } from '../../src/kube/resources.ts';
+import { apiVersionOf, resources } from '../../src/kube/resources.ts';
 import { eventually } from '../support/cluster.ts';
 import { cannotRunPods, kubectlOutput } from '../support/e2e.ts';
 import { e2eNamespace, hasSidecar, isReady } from '../support/e2e-namespace.ts';
 import type { E2eNamespace, ObservedPod } from '../support/e2e-namespace.ts';
-import { aDeployment, aPod, hello } from '../support/pods.ts';
+import { aDeployment, aPod, hello, podTemplate } from '../support/pods.ts';
 
 const CERTIFICATE = 'tenant-mtls.dev/certificate';
 const certificate = (name: string) => ({
@@ -20,12 +20,25 @@ const certificate = (name: string) => ({
 
 type Event = KubeObject & { readonly reason: string; readonly message?: string; readonly count?: number; readonly involvedObject: { readonly kind: string; readonly name: string } };
 
+const WAITING = { [CERTIFICATE]: 'later' };
+
+/** Controllers of pods besides the ReplicaSet's, and what their specs need beside the template. */
+const OTHER_KINDS = { StatefulSet: { serviceName: 'none' }, DaemonSet: {}, Job: {} };
+
 describe('refusals', { skip: cannotRunPods() }, () => {
   let shop: E2eNamespace;
 
   before(async () => {
     shop = await e2eNamespace('refusals');
-    await shop.create(resources.Deployment, aDeployment({ name: 'waiting', containers: [hello()] }, { annotations: { [CERTIFICATE]: 'later' } }));
+    await shop.create(resources.Deployment, aDeployment({ name: 'waiting', containers: [hello()] }, { annotations: WAITING }));
+    for (const [kind, spec] of Object.entries(OTHER_KINDS)) {
+      const name = `waiting-${kind.toLowerCase()}`;
+      const { metadata, spec: podSpec } = podTemplate({ name, containers: [hello()] });
+      const template = { metadata, spec: { ...podSpec, restartPolicy: kind === 'Job' ? 'Never' : 'Always' } };
+      const resource = resources[kind as keyof typeof OTHER_KINDS];
+      const selector = kind === 'Job' ? {} : { selector: { matchLabels: { app: name } } };
+      await shop.create(resource, { apiVersion: apiVersionOf(resource), kind, metadata: { name, annotations: WAITING }, spec: { ...spec, ...selector, template } } as KubeObject);
+    }
   });
   after(async () => await shop?.cluster.close());
 
@@ -94,6 +107,8 @@ describe('refusals', { skip: cannotRunPods() }, () => {
     }, { timeoutMs: 40_000, intervalMs: 300 });
     const startedAt = Date.now();
     await shop.create(resources.TenantCertificate, certificate('later'));
-    assert.ok(hasSidecar(await appears('waiting', 10_000)), `after ${Date.now() - startedAt} ms`);
+    for (const name of ['waiting', 'waiting-statefulset', 'waiting-daemonset', 'waiting-job']) {
+      assert.ok(hasSidecar(await appears(name, 10_000 - (Date.now() - startedAt))), name);
+    }
   });
 });
