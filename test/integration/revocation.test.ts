@@ -35,9 +35,9 @@ describe('revocation', { skip: missingCluster() }, () => {
   });
   after(async () => await operator.stop());
 
-  const applyTenant = async (spec: object = {}) => await world.tenant(tenant, { issuer: { name: `${tenant}-root` }, namespaces: { names: [namespace] }, allow: { commonNames: ['*'] }, ...spec });
+  const applyTenant = async (spec: object = {}) => await world.tenant(tenant, { issuer: { name: `${tenant}-root` }, namespaces: { names: [namespace] }, allow: { commonNames: [`*.${namespace}`] }, ...spec });
   const issue = async (name: string, spec: object = {}) => {
-    await world.certificate(namespace, name, { issuer: { kind: 'Tenant', name: tenant }, commonName: name, ...spec });
+    await world.certificate(namespace, name, { issuer: { kind: 'Tenant', name: tenant }, commonName: `${name}.${namespace}`, ...spec });
     return await world.pair(namespace, name);
   };
   const tenantCrl = async () => (await world.secret(SYSTEM_NAMESPACE, `tenant-${tenant}-authority-crl`))['ca.crl'] ?? '';
@@ -53,7 +53,7 @@ describe('revocation', { skip: missingCluster() }, () => {
   it('puts what is revoked on the CRL, for OpenSSL and for Go, and issues nothing again', async () => {
     const good = await issue('good');
     const bad = await issue('bad');
-    await world.certificate(namespace, 'bad', { issuer: { kind: 'Tenant', name: tenant }, commonName: 'bad', revoked: { reason: 'keyCompromise' } });
+    await world.certificate(namespace, 'bad', { issuer: { kind: 'Tenant', name: tenant }, commonName: `bad.${namespace}`, revoked: { reason: 'keyCompromise' } });
     await world.refused(namespace, 'bad', 'Revoked');
     const crl = await listed(bad.status.serialNumber ?? '');
     const judge = (leaf: string) => verifyWithOpenssl({ anchors: good.anchor, leaf, crls: crl, purpose: 'sslclient', at: new Date() });
@@ -109,7 +109,7 @@ describe('revocation', { skip: missingCluster() }, () => {
     const lost = await issue('lost', plain);
     assert.equal((await world.getCertificate(namespace, 'plain')).metadata.finalizers, undefined);
     await assert.rejects(plainCrl(), isNotFound);
-    await world.certificate(namespace, 'lost', { ...plain, commonName: 'lost', revoked: {} });
+    await world.certificate(namespace, 'lost', { ...plain, commonName: `lost.${namespace}`, revoked: {} });
     const crl = await listed(lost.status.serialNumber ?? '', plainCrl);
     assert.equal(verifyWithOpenssl({ anchors: kept.anchor, leaf: kept.certificate, crls: crl, purpose: 'sslclient', at: new Date() }), 'OK');
     await eventually(async () => assert.deepEqual((await world.getCertificate(namespace, 'plain')).metadata.finalizers, ['tenant-mtls.dev/revoke-on-delete']), SLOW);
@@ -167,7 +167,7 @@ describe('revocation', { skip: missingCluster() }, () => {
     const name = await freshNamespace(cluster, 'going');
     cluster.cleanups.pop();
     await applyTenant({ namespaces: { names: [namespace, name] } });
-    await world.certificate(name, 'inside', { issuer: { kind: 'Tenant', name: tenant }, commonName: 'inside' });
+    await world.certificate(name, 'inside', { issuer: { kind: 'Tenant', name: tenant }, commonName: `inside.${namespace}` });
     await world.ready(name, 'inside');
     await admin.delete(resources.Namespace, { name });
     await eventually(async () => await assert.rejects(admin.get(resources.TenantCertificate, { namespace: name, name: 'inside' }), isNotFound), { timeoutMs: 60_000 });

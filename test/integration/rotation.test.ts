@@ -41,9 +41,11 @@ describe('the replacement of a CA', { skip: missingCluster() }, () => {
     operator = await startOperator(cluster, { args: ['--webhook', 'off', '--metrics-port', '0', '--rotation-wait', `${WAIT_MS / 1000}s`] });
     await becomesLeader(operator);
   };
-  const applyTenant = async (spec: object = {}) => await world.tenant(tenant, { issuer: { name: `${tenant}-root` }, namespaces: { names: [namespace] }, allow: { commonNames: ['*'] }, ...spec });
+  /** No other Tenant of the cluster may claim them. */
+  const names = () => ({ commonNames: [`*.${namespace}`] });
+  const applyTenant = async (spec: object = {}) => await world.tenant(tenant, { issuer: { name: `${tenant}-root` }, namespaces: { names: [namespace] }, allow: names(), ...spec });
   const issue = async (name: string, spec: object = { issuer: { kind: 'Tenant', name: tenant } }) => {
-    await world.certificate(namespace, name, { commonName: name, ...spec });
+    await world.certificate(namespace, name, { commonName: `${name}.${namespace}`, ...spec });
     return await world.pair(namespace, name);
   };
   const phase = async (...wanted: string[]) => await eventually(async () => {
@@ -80,19 +82,19 @@ describe('the replacement of a CA', { skip: missingCluster() }, () => {
   it('gives an authority other constraints when the Tenant allows other names', async () => {
     const { status } = await world.tenantReady(tenant);
     await using watch = new FleetWatch(world, namespace, ['one', 'two'], LATEST_MS);
-    await applyTenant({ allow: { commonNames: ['*'], dnsNames: ['*.rotated.svc'] } });
+    await applyTenant({ allow: { ...names(), dnsNames: [`*.${namespace}.svc`] } });
     await replaced(status?.certificateSHA256);
-    assert.match(printWithOpenssl('x509', (await world.getTenant(tenant)).status?.anchor ?? '', '-text'), /DNS:rotated\.svc/);
+    assert.match(printWithOpenssl('x509', (await world.getTenant(tenant)).status?.anchor ?? '', '-text'), new RegExp(`DNS:${namespace}\\.svc`));
     watch.assertNoneRefused();
   });
 
   it('survives a restart in the middle, and forgets no revocation', async () => {
     const { status } = await world.tenantReady(tenant);
     const { status: young } = await world.pair(namespace, 'young');
-    await applyTenant({ renew: '2', allow: { commonNames: ['*'], dnsNames: ['*.rotated.svc'] } });
+    await applyTenant({ renew: '2', allow: { ...names(), dnsNames: [`*.${namespace}.svc`] } });
     await phase('Prepared');
     await operator.stop();
-    await world.certificate(namespace, 'young', { commonName: 'young', issuer: { kind: 'Tenant', name: tenant }, revoked: {} });
+    await world.certificate(namespace, 'young', { commonName: `young.${namespace}`, issuer: { kind: 'Tenant', name: tenant }, revoked: {} });
     await using watch = new FleetWatch(world, namespace, ['one', 'two'], LATEST_MS);
     await start();
     await eventually(async () => {
@@ -108,14 +110,14 @@ describe('the replacement of a CA', { skip: missingCluster() }, () => {
     const { status } = await world.tenantReady(tenant);
     const trust = [{ kind: 'Tenant', name: tenant }, { kind: 'ConfigMap', name: 'partner' }];
     const proxy = { listeners: [{ name: 'https', port: 8443, protocol: 'HTTP', tls: { trust }, routes: [{ upstream: 'app' }] }], upstreams: [{ name: 'app', addresses: ['127.0.0.1:8080'] }] };
-    await world.certificate(namespace, 'two', { commonName: 'two', issuer: { kind: 'Tenant', name: tenant }, proxy });
+    await world.certificate(namespace, 'two', { commonName: `two.${namespace}`, issuer: { kind: 'Tenant', name: tenant }, proxy });
     await world.refused(namespace, 'two', 'TrustSourceMissing');
-    await applyTenant({ renew: '3', allow: { commonNames: ['*'], dnsNames: ['*.rotated.svc'] } });
+    await applyTenant({ renew: '3', allow: { ...names(), dnsNames: [`*.${namespace}.svc`] } });
     await eventually(async () => {
       const ready = (await world.getTenant(tenant)).status?.conditions?.find(({ type }) => type === 'Ready');
       assert.match(ready?.message ?? '', new RegExp(`still to come: ${namespace}/two$`));
     }, SLOW);
-    await world.certificate(namespace, 'two', { commonName: 'two', issuer: { kind: 'Tenant', name: tenant } });
+    await world.certificate(namespace, 'two', { commonName: `two.${namespace}`, issuer: { kind: 'Tenant', name: tenant } });
     await replaced(status?.certificateSHA256);
   });
 
@@ -128,7 +130,7 @@ describe('the replacement of a CA', { skip: missingCluster() }, () => {
     const { data } = second.secret(namespace, 'plain-ca');
     await admin.mergePatch(resources.Secret, { namespace, name: 'plain-ca' }, { data });
     await eventually(async () => assert.equal(anchorsIn((await world.configMap(namespace, 'a'))['trust-0.crt'] ?? ''), 2), SLOW);
-    await world.certificate(namespace, 'late', { commonName: 'late', ...plain });
+    await world.certificate(namespace, 'late', { commonName: `late.${namespace}`, ...plain });
     await world.refused(namespace, 'late', 'IssuerBeingReplaced');
     await eventually(async () => {
       for (const name of ['a', 'b', 'late']) {

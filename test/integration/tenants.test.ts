@@ -22,7 +22,8 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   let rootPem: string;
   let tenant: string;
   const issuer = () => ({ kind: 'Tenant', name: tenant });
-  const allow = { commonNames: ['*.shop.example'], dnsNames: ['*.shop.svc'], uris: ['spiffe://shop/*'], subject: { organizations: ['Shop'] } };
+  /** No other Tenant of the cluster may claim them. */
+  const allow = () => ({ commonNames: [`*.${shop}.example`], dnsNames: [`*.${shop}.svc`], uris: [`spiffe://${shop}/*`], subject: { organizations: ['Shop'] } });
 
   before(async () => {
     await installPrerequisites(cluster);
@@ -46,7 +47,7 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   });
 
   it('gets an authority of its own from the platform root, within constraints, and a twin as its anchor', async () => {
-    await world.tenant(tenant, { issuer: { name: root }, namespaces: { names: [shop] }, allow, authority: { subject: { organizations: ['Shop'] } } });
+    await world.tenant(tenant, { issuer: { name: root }, namespaces: { names: [shop] }, allow: allow(), authority: { subject: { organizations: ['Shop'] } } });
     const { status } = await world.tenantReady(tenant);
     const { 'tls.crt': certificate = '' } = await authority();
     assert.equal(verifyWithOpenssl({ anchors: rootPem, leaf: certificate, purpose: 'any', at: new Date() }), 'OK');
@@ -54,7 +55,7 @@ describe('a Tenant', { skip: missingCluster() }, () => {
     assert.match(text, new RegExp(`Subject: CN=${tenant},O=Shop`));
     assert.match(text, /Basic Constraints: critical\s+CA:TRUE, pathlen:0/);
     assert.match(text, /Name Constraints: critical/);
-    assert.match(text, /DNS:shop\.svc/);
+    assert.match(text, new RegExp(`DNS:${shop}\\.svc`));
     const anchor = new X509Certificate(status?.anchor ?? '');
     assert.equal(anchor.checkIssued(anchor), true);
     assert.deepEqual(anchor.publicKey.export({ type: 'spki', format: 'der' }), new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' }));
@@ -63,7 +64,7 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   });
 
   it('issues what it allows, with the chain and the anchor that belong to it', async () => {
-    await world.certificate(shop, 'hello', { issuer: issuer(), commonName: 'hello.shop.example', dnsNames: ['hello.shop.svc'], uris: ['spiffe://shop/hello'], subject: { organizations: ['Shop'] } });
+    await world.certificate(shop, 'hello', { issuer: issuer(), commonName: `hello.${shop}.example`, dnsNames: [`hello.${shop}.svc`], uris: [`spiffe://${shop}/hello`], subject: { organizations: ['Shop'] } });
     const { certificate, anchor } = await world.pair(shop, 'hello');
     assert.equal(anchor, (await world.getTenant(tenant)).status?.anchor);
     const [leaf = '', intermediate = ''] = certificate.split(/(?<=-----END CERTIFICATE-----\n)/);
@@ -82,17 +83,17 @@ describe('a Tenant', { skip: missingCluster() }, () => {
     assert.doesNotMatch(operator.output(), /PRIVATE KEY/);
   });
 
-  const refusals: Record<string, readonly [string, object, string, RegExp]> = {
-    'a DNS name': ['dns', { commonName: 'a.shop.example', dnsNames: ['a.bank.svc'] }, 'PolicyViolation', /spec\.dnsNames\[0\].*allow\.dnsNames/],
-    'a common name': ['cn', { commonName: 'a.bank.example' }, 'PolicyViolation', /spec\.commonName.*allow\.commonNames/],
-    'an organization': ['org', { commonName: 'a.shop.example', subject: { organizations: ['Bank'] } }, 'PolicyViolation', /allow\.subject\.organizations/],
-    'an authority': ['ca', { commonName: 'a.shop.example', isCA: true, duration: '100h' }, 'IssuerForbidsCA', /path length/],
-    'a key': ['key', { commonName: 'a.shop.example', privateKey: { algorithm: 'RSA' } }, 'PolicyViolation', /allow\.algorithms/],
-    'a lifetime': ['long', { commonName: 'a.shop.example', duration: '9000h' }, 'PolicyViolation', /allow\.maxDuration/],
+  const refusals: Record<string, readonly [string, () => object, string, RegExp]> = {
+    'a DNS name': ['dns', () => ({ commonName: `a.${shop}.example`, dnsNames: ['a.bank.svc'] }), 'PolicyViolation', /spec\.dnsNames\[0\].*allow\.dnsNames/],
+    'a common name': ['cn', () => ({ commonName: 'a.bank.example' }), 'PolicyViolation', /spec\.commonName.*allow\.commonNames/],
+    'an organization': ['org', () => ({ commonName: `a.${shop}.example`, subject: { organizations: ['Bank'] } }), 'PolicyViolation', /allow\.subject\.organizations/],
+    'an authority': ['ca', () => ({ commonName: `a.${shop}.example`, isCA: true, duration: '100h' }), 'IssuerForbidsCA', /path length/],
+    'a key': ['key', () => ({ commonName: `a.${shop}.example`, privateKey: { algorithm: 'RSA' } }), 'PolicyViolation', /allow\.algorithms/],
+    'a lifetime': ['long', () => ({ commonName: `a.${shop}.example`, duration: '9000h' }), 'PolicyViolation', /allow\.maxDuration/],
   };
   for (const [what, [name, spec, reason, message]] of Object.entries(refusals)) {
     it(`refuses ${what} that it does not allow, naming the rule`, async () => {
-      await world.certificate(shop, name, { issuer: issuer(), ...spec });
+      await world.certificate(shop, name, { issuer: issuer(), ...spec() });
       assert.match((await world.refused(shop, name, reason)).message, message);
       await assert.rejects(world.secret(shop, `${name}-tls`), isNotFound);
       assert.ok(operator.log.some((line) => line.msg === 'certificate refused' && line['certificate'] === `${shop}/${name}` && message.test(String(line['detail']))));
@@ -100,9 +101,9 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   }
 
   it('refuses a namespace that it does not list, and admits it when it does', async () => {
-    await world.certificate(other, 'hello', { issuer: issuer(), commonName: 'hello.shop.example' });
+    await world.certificate(other, 'hello', { issuer: issuer(), commonName: `hello.${shop}.example` });
     await world.refused(other, 'hello', 'NamespaceNotAllowed');
-    await world.tenant(tenant, { issuer: { name: root }, namespaces: { selector: { matchLabels: { team: tenant } } }, allow, authority: { subject: { organizations: ['Shop'] } } });
+    await world.tenant(tenant, { issuer: { name: root }, namespaces: { selector: { matchLabels: { team: tenant } } }, allow: allow(), authority: { subject: { organizations: ['Shop'] } } });
     await admin.mergePatch(resources.Namespace, { name: shop }, { metadata: { labels: { team: tenant } } });
     await world.ready(shop, 'hello');
     await admin.mergePatch(resources.Namespace, { name: other }, { metadata: { labels: { team: tenant } } });
@@ -123,10 +124,10 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   it('loses names that an older Tenant has claimed, one by one', async () => {
     const newer = `${shop}-newer`;
     await eventually(async () => assert.ok(Date.now() - Date.parse((await world.getTenant(tenant)).metadata.creationTimestamp ?? '') > 1000));
-    await world.tenant(newer, { issuer: { name: root }, namespaces: { names: [other] }, allow: { commonNames: ['**.shop.example', '*.newer.example'] } });
+    await world.tenant(newer, { issuer: { name: root }, namespaces: { names: [other] }, allow: { commonNames: [`**.${shop}.example`, `*.${newer}.example`] } });
     await eventually(async () => assert.match(assertCondition(await world.getTenant(newer), { type: 'NameCollision', status: 'True' }).message, new RegExp(`older Tenant ${tenant}`)));
-    await world.certificate(other, 'taken', { issuer: { kind: 'Tenant', name: newer }, commonName: 'hello.shop.example' });
-    await world.certificate(other, 'free', { issuer: { kind: 'Tenant', name: newer }, commonName: 'hello.newer.example' });
+    await world.certificate(other, 'taken', { issuer: { kind: 'Tenant', name: newer }, commonName: `hello.${shop}.example` });
+    await world.certificate(other, 'free', { issuer: { kind: 'Tenant', name: newer }, commonName: `hello.${newer}.example` });
     assert.match((await world.refused(other, 'taken', 'NameCollision')).message, new RegExp(tenant));
     await world.ready(other, 'free');
   });
@@ -156,7 +157,7 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   it('takes over the authority that a Tenant of its name has left', async () => {
     const newer = `${shop}-newer`;
     const { 'tls.key': key } = await authority(newer);
-    await world.tenant(newer, { issuer: { name: root }, namespaces: { names: [other] }, allow: { commonNames: ['**.shop.example', '*.newer.example'] } });
+    await world.tenant(newer, { issuer: { name: root }, namespaces: { names: [other] }, allow: { commonNames: [`**.${shop}.example`, `*.${newer}.example`] } });
     await world.tenantReady(newer);
     assert.equal((await authority(newer))['tls.key'], key);
   });
@@ -164,7 +165,6 @@ describe('a Tenant', { skip: missingCluster() }, () => {
   it('leaves a foreign Secret of the name of its authority alone', async () => {
     const name = `${shop}-foreign`;
     await admin.create(resources.Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name: `tenant-${name}-authority`, namespace: SYSTEM_NAMESPACE }, data: { mine: 'eA==' } } as KubeObject);
-    cluster.cleanups.push(async () => await admin.delete(resources.Secret, { namespace: SYSTEM_NAMESPACE, name: `tenant-${name}-authority` }));
     await world.tenant(name, { issuer: { name: root }, namespaces: { names: [other] } });
     await eventually(async () => assertCondition(await world.getTenant(name), { status: 'False', reason: 'SecretNotOwned' }), { timeoutMs: 15_000 });
     assert.deepEqual(await authority(name), { mine: 'x' });
