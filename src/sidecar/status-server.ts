@@ -18,7 +18,8 @@ interface StatusAddress {
 
 export async function startStatusServer(source: StatusSource, { port, host }: StatusAddress): Promise<Server> {
   const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => answer(source, request, response));
-  server.maxConnections = 64;
+  // Above what the kubelet, the operator and a scraper need together, so that a few strangers cannot keep them out.
+  server.maxConnections = 512;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`the status server cannot listen on port ${port}: ${error.code ?? 'failed'}`, { cause: error })));
     server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
