@@ -91,6 +91,28 @@ describe('an operator that dies', { skip: missingCluster() }, () => {
     });
   }
 
+  it('or is cut off, gives up leading before another one leads, and takes over again later', async () => {
+    const proxy = await FaultProxy.start(cluster);
+    const first = await start({ identity: 'cut-off', server: proxy.url });
+    await becomesLeader(first);
+    const second = await start({ identity: 'reachable' });
+    proxy.fault = () => 'cut';
+    proxy.cutConnections();
+    await becomesLeader(second, 25_000);
+    const changes = first.log.filter(({ msg }) => msg === 'leadership changed').map(({ isLeader, time }) => ({ isLeader, time: Number(new Date(time as string | number)) }));
+    assert.deepEqual(changes.map(({ isLeader }) => isLeader), [true, false]);
+    const led = second.log.find(({ msg }) => msg === 'leadership changed');
+    assert.ok((changes[1]?.time ?? Number.NaN) < Number(new Date(led?.['time'] as string | number)), 'one stopped before the other began');
+    proxy.fault = () => undefined;
+    const which = names('while-cut-off', 10);
+    await apply(which);
+    await allIssuedOnce(which);
+    await end(second, 'SIGTERM');
+    await eventually(() => assert.equal(first.log.findLast(({ msg }) => msg === 'leadership changed')?.['isLeader'], true), { timeoutMs: 5000 });
+    await end(first, 'SIGTERM');
+    await proxy.close();
+  });
+
   it('or is stopped in good order, lets another lead at once; killed, within 20 seconds', async () => {
     const first = await start({ identity: 'first' });
     await becomesLeader(first);

@@ -168,6 +168,26 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
       assert.equal((await certificates.get('renewed')).status?.issued?.length, 3);
     });
 
+    it('with a new key for a new certificate, or the old one where it is to be kept', async () => {
+      for (const [rotationPolicy, isSame] of [['Never', true], ['Always', false]] as const) {
+        const name = `key-${rotationPolicy.toLowerCase()}`;
+        await issue(name, { privateKey: { rotationPolicy } });
+        const before = await certificates.leaf(`${name}-tls`);
+        await admin.mergePatch(resources.TenantCertificate, { namespace, name }, { metadata: { annotations: { 'tenant-mtls.dev/renew': 'now' } } });
+        await eventually(async () => assert.equal((await certificates.get(name)).status?.revision, 2));
+        const after = await certificates.leaf(`${name}-tls`);
+        assert.notEqual(after.serialNumber, before.serialNumber);
+        assert.equal(after.publicKey.equals(before.publicKey), isSame, rotationPolicy);
+      }
+    });
+
+    it('and says which field cannot be signed, until it is edited', async () => {
+      await certificates.apply('unsignable', spec('unsignable', { dnsNames: ['good.example', 'bad..example'] }));
+      const { message } = await certificates.refused('unsignable', 'InvalidSpec');
+      assert.match(message, /dnsNames\[1\]/);
+      await issue('unsignable');
+    });
+
     it('and moves to another Secret when spec.secretName changes', async () => {
       await issue('moving');
       await certificates.apply('moving', spec('moving', { secretName: 'moved-tls' }));
@@ -175,6 +195,54 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
       assert.equal(status?.secretName, 'moved-tls');
       assert.equal((await certificates.leaf('moved-tls')).serialNumber, status.serialNumber);
     });
+  });
+
+  it('is not written where somebody else has a ConfigMap of that name', async () => {
+    await certificates.putConfigMap('occupied-proxy', { mine: 'x' });
+    await certificates.apply('occupied', spec('occupied'));
+    const { message } = await certificates.refused('occupied', 'ConfigMapNotOwned');
+    assert.match(message, /ConfigMap occupied-proxy exists/);
+    assert.deepEqual((await certificates.configMap('occupied-proxy')).data, { mine: 'x' });
+  });
+
+  it('is there also when its certificate was deleted and made anew at once', async () => {
+    await issue('replaced');
+    await certificates.delete('replaced');
+    const { metadata } = await certificates.apply('replaced', spec('replaced'));
+    await eventually(async () => {
+      const { status } = await certificates.ready('replaced');
+      const secret = await certificates.secret('replaced-tls');
+      assert.deepEqual(secret.metadata.ownerReferences?.map(({ uid }) => uid), [metadata.uid]);
+      assert.equal((await certificates.leaf('replaced-tls')).serialNumber, status?.serialNumber);
+    });
+  });
+
+  it('stays when its certificate goes, where it holds a CA: a root, an intermediate below it and a leaf', async () => {
+    await issue('root', { issuer: { kind: 'SelfSigned' }, isCA: true, commonName: 'root', dnsNames: [] });
+    await issue('between', { issuer: { kind: 'Secret', name: 'root-tls' }, isCA: true, commonName: 'between', dnsNames: [] });
+    await issue('below', { issuer: { kind: 'Secret', name: 'between-tls' } });
+    const [root, between, leaf] = await Promise.all(['root-tls', 'between-tls', 'below-tls'].map(async (name) => await certificates.leaf(name)));
+    assert.ok(root && between && leaf);
+    assert.deepEqual([between.checkIssued(root), leaf.checkIssued(between), root.ca, between.ca, leaf.ca], [true, true, true, true, false]);
+    for (const name of ['below', 'between', 'root']) await certificates.delete(name);
+    await eventually(async () => await assert.rejects(certificates.secret('below-tls'), /404/));
+    assert.equal((await certificates.leaf('root-tls')).serialNumber, root.serialNumber);
+    assert.equal((await certificates.leaf('between-tls')).serialNumber, between.serialNumber);
+  });
+
+  it('is not fought over for ever with somebody who garbles it again and again', async () => {
+    await issue('fought');
+    const garble = async () => await admin.mergePatch(resources.Secret, { namespace, name: 'fought-tls' }, { data: { 'tls.crt': base64('nonsense') } }, BY_HAND);
+    for (const revision of [2, 3, 4]) {
+      await garble();
+      await eventually(async () => assert.equal((await certificates.get('fought')).status?.revision, revision));
+    }
+    await garble();
+    const { message } = await certificates.refused('fought', 'IssuanceSuspended');
+    assert.match(message, /3 certificates were issued for the same reason, CertificateMalformed; the next attempt is at 20/);
+    assert.equal(issuances('fought'), 4);
+    await certificates.apply('fought', spec('fought', { dnsNames: ['edited.example'] }));
+    await certificates.ready('fought');
   });
 
   it('goes to the younger of two that want it when the older is deleted', async () => {
