@@ -18,6 +18,8 @@ export class HttpBackend implements AsyncDisposable {
   /** Every request, the newest last. */
   readonly received: Received[] = [];
   connections = 0;
+  /** Bytes of /flood that were taken off its hands. */
+  flooded = 0;
   readonly #sockets = new Set<Socket>();
 
   private constructor(name: string) {
@@ -55,6 +57,7 @@ export class HttpBackend implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse, name: string): Promise<void> {
     const path = request.url?.split('?', 1)[0] ?? '/';
     if (path === '/hash') return this.#hash(request, response);
+    if (path === '/flood') return this.#flood(response);
     if (path === '/echo-stream') {
       response.writeHead(200);
       response.flushHeaders();
@@ -77,6 +80,15 @@ export class HttpBackend implements AsyncDisposable {
       length += (chunk as Buffer).length;
     }
     response.end(JSON.stringify({ length, sha256: hash.digest('hex') }));
+  }
+
+  /** As much as the other side takes. */
+  async #flood(response: ServerResponse): Promise<void> {
+    const block = Buffer.alloc(1 << 16);
+    while (!response.destroyed) {
+      if (!response.write(block)) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      this.flooded += block.length;
+    }
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {

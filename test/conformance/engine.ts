@@ -11,8 +11,8 @@ export interface Setup {
 
 export interface RunningEngine extends AsyncDisposable {
   port(listener: string): number;
-  /** Shows other files as one swap. `manifest`: a broken one stands for a set of which one half has not arrived. */
-  swap(setup: Setup, manifest?: 'whole' | 'broken'): void;
+  /** Shows other files as one swap. `stale`: the manifest names another certificate, as when one half of an update has not arrived. */
+  swap(setup: Setup, manifest?: 'whole' | 'stale'): void;
   /** The status once it satisfies `is`. */
   reaches(is: (status: SidecarStatus) => boolean, timeoutMs?: number): Promise<SidecarStatus>;
   metrics(): Promise<string>;

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
 import { it } from 'node:test';
 import type { RouteModel } from '../../src/proxy-model/model.ts';
+import { eventually } from '../support/nginx-sidecar.ts';
 import { aRoute } from '../support/proxy-models.ts';
 import { HttpBackend } from './backend.ts';
 import { credentials, openTls, readBytes, send, sendAndSee, sendRaw, valuesOf } from './client.ts';
@@ -50,6 +51,19 @@ export function describeHttp(engine: Engine, fleet: () => Fleet): void {
     let text = '';
     for await (const chunk of response) text += String(chunk);
     assert.deepEqual(JSON.parse(text), { length: 16 << 20, sha256: expected.digest('hex') });
+  }));
+
+  it('holds the app back while the client does not read', () => withProxy({}, async (port, backend) => {
+    const socket = await openTls(port, fleet().alice);
+    socket.pause();
+    socket.write('GET /flood HTTP/1.1\r\nHost: a\r\n\r\n');
+    const written = await eventually(async () => {
+      const before = backend.flooded;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return before > 0 && backend.flooded === before ? before : undefined;
+    }, 'the app has to wait');
+    socket.destroy();
+    assert.ok(written < 64 << 20, `${written} bytes`);
   }));
 
   it('streams both ways at once', () => withProxy({}, async (port) => {

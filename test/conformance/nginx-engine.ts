@@ -4,10 +4,9 @@ import { withManifest, type Files } from '../support/mounted-set.ts';
 import { nginxRoot } from '../support/nginx-root.ts';
 import { NginxSidecar } from '../support/nginx-sidecar.ts';
 import type { Engine, RunningEngine, Setup } from './engine.ts';
+import { stale } from './setups.ts';
 
 const UNUSED_APP_PORT = 9;
-const BROKEN = '{\n "files": {\n  "conf/nginx.conf": "00"\n }\n}\n';
-
 export function nginxEngine(): Engine {
   const root = nginxRoot();
   return {
@@ -27,9 +26,9 @@ async function start(root: string, setup: Setup): Promise<RunningEngine> {
   const sidecar = await NginxSidecar.prepare(root, UNUSED_APP_PORT);
   const ports = new Map(setup.model.listeners.map(({ name, port }) => [name, port]));
   let revision = 0;
-  const swap = (shown: Setup, manifest: 'whole' | 'broken' = 'whole') => {
+  const swap = (shown: Setup, manifest: 'whole' | 'stale' = 'whole') => {
     const files = filesOf(shown, (revision += 1));
-    sidecar.mounted.swap(manifest === 'whole' ? files : { ...files, 'conf/manifest': BROKEN });
+    sidecar.mounted.swap(manifest === 'whole' ? files : stale(files));
   };
   swap(setup);
   sidecar.start();

@@ -7,12 +7,11 @@ import { runProxy, type ProxyOptions } from '../../src/sidecar/run-proxy.ts';
 import { MountedSet, withManifest, type Files } from '../support/mounted-set.ts';
 import { eventually } from '../support/nginx-sidecar.ts';
 import type { Engine, RunningEngine, Setup } from './engine.ts';
+import { stale } from './setups.ts';
 
 export function nodeFiles({ model, files }: Setup, revision: number): Files {
   return withManifest({ ...files, 'conf/proxy.json': JSON.stringify(model) }, revision);
 }
-
-const BROKEN = '{"files":{"conf/proxy.json":"00"}}';
 
 export function nodeEngine(changes: Partial<ProxyOptions> = {}): Engine {
   return {
@@ -26,9 +25,9 @@ async function start(setup: Setup, changes: Partial<ProxyOptions>): Promise<Runn
   const directory = mkdtempSync(join(tmpdir(), 'tenant-mtls-node-'));
   const mounted = new MountedSet(directory);
   let revision = 0;
-  const show = (shown: Setup, manifest: 'whole' | 'broken' = 'whole') => {
+  const show = (shown: Setup, manifest: 'whole' | 'stale' = 'whole') => {
     const files = nodeFiles(shown, (revision += 1));
-    mounted.swap(manifest === 'whole' ? files : { ...files, 'conf/manifest': BROKEN });
+    mounted.swap(manifest === 'whole' ? files : stale(files));
   };
   show(setup);
   let log = '';

@@ -73,7 +73,7 @@ export function describeReload(engine: Engine, fleet: () => Fleet): void {
     await using proxy = await engine.start(setup);
     const renewed = await newServer();
     const after = withFiles(setup, { 'certs/tls.crt': renewed.cert, 'certs/tls.key': renewed.key });
-    proxy.swap(after, 'broken');
+    proxy.swap(after, 'stale');
     assert.match((await proxy.reaches(({ state }) => state === 'pending')).message ?? '', /manifest/);
     assert.equal(await serialShown(proxy.port('https')), new X509Certificate(fleet().server.cert).serialNumber);
     proxy.swap(after);

@@ -7,7 +7,7 @@ import { it } from 'node:test';
 import type { UpstreamModel } from '../../src/proxy-model/model.ts';
 import { eventually, freePort } from '../support/nginx-sidecar.ts';
 import { HttpBackend, startTcpBackend } from './backend.ts';
-import { send, sendRaw } from './client.ts';
+import { openTls, readBytes, send, sendRaw } from './client.ts';
 import type { Engine } from './engine.ts';
 import type { Fleet } from './fleet.ts';
 import { aSetup, toPort, type Parts } from './setups.ts';
@@ -40,6 +40,33 @@ export function describeUpstreams(engine: Engine, fleet: () => Fleet): void {
   it('answers 502 to something that is no HTTP', { skip: engine.name === 'nginx' }, async () => {
     await using backend = await startTcpBackend((socket) => socket.end('SSH-2.0-OpenSSH\r\n'));
     await withAddresses([backend.port], async (port) => assert.equal((await send(port, fleet().alice, '/')).status, 502));
+  });
+
+  it('finds servers by name', async () => {
+    await using backend = await HttpBackend.start();
+    await withAddresses([], async (port) => {
+      await eventually(async () => ((await send(port, fleet().alice, '/')).status === 200 ? true : undefined), 'the name is resolved');
+    }, { upstream: { addresses: [{ kind: 'address', host: 'localhost', port: backend.port }] } });
+  });
+
+  it('never sends a request after half a body', async () => {
+    const received: string[] = [];
+    await using backend = await startTcpBackend((socket) => {
+      const index = received.push('') - 1;
+      // Answers before the body has come, and would keep the connection.
+      socket.on('data', (chunk) => {
+        received[index] += String(chunk);
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      });
+    });
+    await withAddresses([backend.port], async (port) => {
+      const first = await openTls(port, fleet().alice);
+      first.write('POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhalf');
+      assert.match(await readBytes(first, 15), /^HTTP\/1\.1 200/);
+      assert.equal((await send(port, fleet().alice, '/second')).status, 200);
+      first.destroy();
+      assert.ok(!received.some((text) => text.includes('/first') && text.includes('/second')), received.join('\n---\n'));
+    });
   });
 
   it('answers 504 when the server is silent for too long', async () => {

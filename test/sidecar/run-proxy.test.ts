@@ -115,7 +115,7 @@ describe('runProxy', { concurrency: 4 }, () => {
     await using proxy = await nodeEngine().start(setup);
     const broken: Setup[] = [withFiles(setup, { 'certs/tls.key': 'none' }), withFiles(setup, { 'caCerts/trust-0.crt': fleet.server.key })];
     for (let index = 0; index < 20; index += 1) {
-      proxy.swap(broken[index % 4] ?? setup, index % 5 === 0 ? 'broken' : 'whole');
+      proxy.swap(broken[index % 4] ?? setup, index % 5 === 0 ? 'stale' : 'whole');
       const until = performance.now() + 100;
       while (performance.now() < until) assert.equal((await send(proxy.port('https'), fleet.alice, '/')).status, 200);
     }
