@@ -156,6 +156,21 @@ describe('the operator behind a network that fails', { skip: missingCluster() },
     await allIssuedOnce([...before, ...afterwards]);
   });
 
+  it('restores nothing in a namespace that is being deleted', async () => {
+    const going = new TenantCertificates(cluster, `${certificates.namespace}-going`);
+    await cluster.admin.create(resources.Namespace, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: going.namespace } });
+    const ca = await newAuthority('going-ca');
+    await going.putSecret('shop-ca', { 'tls.crt': ca.certificatePem, 'tls.key': ca.keyPem });
+    const which = names('going', 20);
+    for (const name of which) await going.apply(name, { issuer: { kind: 'Secret', name: 'shop-ca' }, commonName: `${name}.example` });
+    for (const name of which) await going.ready(name);
+    const from = proxy.requests.length;
+    await cluster.admin.delete(resources.Namespace, { name: going.namespace });
+    await eventually(async () => await assert.rejects(cluster.admin.get(resources.Namespace, { name: going.namespace }), /404/), { timeoutMs: 30_000 });
+    const created = proxy.writes(from).filter(({ method, path }) => method === 'POST' && path.includes(`/${going.namespace}/`));
+    assert.ok(created.length < 5, `${created.length} objects were to be created`);
+  });
+
   it('has never been restarted meanwhile', () => {
     assert.equal(operator.log.filter(({ msg }) => msg === 'operator started').length, 1);
     assert.doesNotMatch(operator.output(), /unexpected error/);

@@ -133,7 +133,7 @@ describe('trust that others wrote', { skip: missingCluster() }, () => {
   it('is taken over when it changes, and taken away when the spec no longer names it', async () => {
     await certificates.putConfigMap('changing', { 'ca.crt': partner.certificate });
     await certificates.putConfigMap('second', { 'ca.crt': other.certificate });
-    await apply('following', { trust: [{ kind: 'ConfigMap', name: 'changing' }] }, { trust: [{ kind: 'ConfigMap', name: 'second' }] });
+    await apply('following', { trust: [{ kind: 'ConfigMap', name: 'changing' }] }, { serverName: 'app.example', trust: [{ kind: 'ConfigMap', name: 'second' }] });
     const { status } = await certificates.ready('following');
     assert.equal((await bundlesOf('following')).length, 2);
     const next = openssl.selfSigned('partner-2');
