@@ -6,6 +6,7 @@ import type { Reconcile } from '../controller/control-loop.ts';
 import { WorkQueue } from '../controller/work-queue.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { Logger } from '../kube/logger.ts';
+import { parseKey } from '../kube/object.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ReferencedObjects } from '../kube/referenced-objects.ts';
 import { resources } from '../kube/resources.ts';
@@ -59,9 +60,13 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
         for (const certificate of caches.certificates.keysBy(INDEX.trust, `${kind}/${key}`)) queues.certificates.add(certificate);
       },
     });
-  const collisions = new TenantCollisions(caches.tenants);
-  const context = { ...options, caches, authorities, collisions, gateClock: new GateClock(), referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
   const podObserver = createPodObserver(options, informers);
+  const convergedManifest = (certificate: string) => {
+    const { namespace = '', name } = parseKey(certificate);
+    return podObserver.convergedManifest(namespace, name);
+  };
+  const collisions = new TenantCollisions(caches.tenants);
+  const context = { ...options, caches, authorities, collisions, gateClock: new GateClock(), convergedManifest, referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
   const unsubscribe = [collisions.stop, ...subscribe(informers, queues), ...subscribeAuthorities(caches, queues), ...subscribePods(informers, queues.pods)];
   const sweep = setInterval(() => dropUnreferenced(context), SWEEP_MS).unref();
   try {

@@ -45,6 +45,8 @@ export interface ReconcilerContext extends Signer {
   readonly namespace: string;
   readonly collisions: TenantCollisions;
   readonly gateClock: GateClock;
+  /** SHA-256 of the manifest that all sidecars of a certificate (`namespace/name`) have loaded; undefined: some are behind. */
+  readonly convergedManifest: (certificate: string) => string | undefined;
   /** Longer than pods take to load what was written; see `planAuthority`. */
   readonly rotationWaitMs: number;
 }

@@ -4,6 +4,7 @@ import { FINALIZER } from '../api/names.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';
 import { planFinalizer } from '../issuance/plan-finalizer.ts';
 import type { FinalizerFacts } from '../issuance/plan-finalizer.ts';
+import { isNotFound } from '../kube/api-error.ts';
 import { resources } from '../kube/resources.ts';
 import { authorityKey } from './authority.ts';
 import type { AuthorityState } from './authority.ts';
@@ -18,6 +19,8 @@ export async function guardDeletion(run: CertificateRun): Promise<Guarded> {
   const { certificate: { metadata, spec }, context, namespace } = run;
   const isGoing = metadata.deletionTimestamp !== undefined;
   if (isGoing && metadata.finalizers?.includes(FINALIZER) !== true) return { kind: 'going' };
+  // Nothing can be created in it any more.
+  if (!isGoing && isNamespaceGoing(run)) return { kind: 'going' };
   const state = spec.issuer.kind === 'SelfSigned' ? 'self-signed' : context.authorities.get(authorityKey(namespace, spec.issuer));
   if (state === undefined) return { kind: 'waiting' };
   return isGoing ? await release(await rememberLast(run), state) : { kind: 'here', run: await hold(run, state) };
@@ -33,13 +36,23 @@ async function release(run: CertificateRun, state: AuthorityState | 'self-signed
   const plan = planFinalizer(revocable(run.certificate, state), facts, run.now);
   if (plan.kind === 'wait') return { kind: 'waiting' };
   if (plan.kind !== 'remove') return { kind: 'going' };
+  try {
+    await patchFinalizers(run, 'remove');
+  } catch (error) {
+    // Released before; the watch has not said so yet.
+    if (isNotFound(error)) return { kind: 'going' };
+    throw error;
+  }
   if (plan.message !== undefined) announce(run, plan.message, facts);
-  await patchFinalizers(run, 'remove');
   return { kind: 'going' };
 }
 
-function finalizerFacts({ context, namespace }: CertificateRun, state: AuthorityState | 'self-signed'): FinalizerFacts {
-  return { crl: crlFacts(state), namespaceIsGoing: context.caches.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined };
+function finalizerFacts(run: CertificateRun, state: AuthorityState | 'self-signed'): FinalizerFacts {
+  return { crl: crlFacts(state), namespaceIsGoing: isNamespaceGoing(run) };
+}
+
+function isNamespaceGoing({ context, namespace }: CertificateRun): boolean {
+  return context.caches.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined;
 }
 
 function crlFacts(state: AuthorityState | 'self-signed'): FinalizerFacts['crl'] {

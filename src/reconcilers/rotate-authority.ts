@@ -11,8 +11,8 @@ import type { StoredAnchor } from './authority.ts';
 import { signers } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
-import { measureGates } from './rotation-gates.ts';
-import type { GateFacts } from './rotation-gates.ts';
+import { measureGates, openGates } from './rotation-gates.ts';
+import type { GateFacts, Measured } from './rotation-gates.ts';
 import type { StateReference } from './state-secret.ts';
 
 export interface Rotation {
@@ -47,18 +47,19 @@ type Stay = AuthorityPlan & { kind: 'stay' };
 type Move = AuthorityPlan & { kind: 'move' };
 
 function planNext(context: ReconcilerContext, { key, observed }: AuthoritySource, { rotation, anchors }: AnchorStore): { plan: AuthorityPlan; behind: readonly string[] } {
-  const gates = rotation === undefined || rotation.phase === 'Stable' ? SHUT : measureGates(context.caches, key, rotationFacts(rotation, anchors));
-  const isOpen = rotation?.phase === 'Prepared' ? gates.writtenEverywhere : gates.reissuedAll;
-  const waitedMs = context.gateClock.waitedMs(key, rotation?.phase ?? 'Stable', isOpen);
-  const plan = planAuthority(rotation, { observed: identify(observed), minimumWaitMs: gates.inUse ? context.rotationWaitMs : 0, gates: { ...gates, waitedMs } }, context.now());
-  return { plan, behind: isOpen ? [] : gates.behind };
+  const phase = rotation?.phase ?? 'Stable';
+  const facts = rotation === undefined || phase === 'Stable' ? SHUT : measureGates(context.caches, key, measured(context, rotation, anchors));
+  const writtenForMs = context.gateClock.waitedMs(key, phase, phase === 'Prepared' ? facts.writtenEverywhere : facts.reissuedAll);
+  const gates = { ...openGates(facts, phase, writtenForMs), waitedMs: writtenForMs };
+  const plan = planAuthority(rotation, { observed: identify(observed), minimumWaitMs: facts.inUse ? context.rotationWaitMs : 0, gates }, context.now());
+  return { plan, behind: facts.behind };
 }
 
 /** At rest there is nothing to measure. */
-const SHUT: GateFacts = { writtenEverywhere: false, reissuedAll: false, inUse: true, behind: [] };
+const SHUT: GateFacts = { writtenEverywhere: false, reissuedAll: false, loadedEverywhere: false, inUse: true, behind: [] };
 
-function rotationFacts(rotation: RotationState, anchors: AnchorStore['anchors']) {
-  return { activeSHA256: rotation.active.sha256, anchors: anchorsToPublish(rotation).flatMap((sha256) => anchors.get(sha256) ?? []) };
+function measured({ convergedManifest }: ReconcilerContext, rotation: RotationState, anchors: AnchorStore['anchors']): Measured {
+  return { convergedManifest, activeSHA256: rotation.active.sha256, anchors: anchorsToPublish(rotation).flatMap((sha256) => anchors.get(sha256) ?? []) };
 }
 
 function identify({ sha256, notBefore, notAfter }: Issuer): AuthorityIdentity {
@@ -107,7 +108,7 @@ async function describe(context: ReconcilerContext, reference: StateReference, {
 }
 
 const PROGRESS: Readonly<Record<Exclude<Stay['waitingFor'], 'Nothing'>, string>> = {
-  AnchorsWritten: 'the new anchor is being added to every bundle',
-  CertificatesReissued: 'certificates are being issued by the new authority',
+  AnchorsWritten: 'the new anchor is being added to every bundle, and pods are loading it',
+  CertificatesReissued: 'certificates are being issued by the new authority, and pods are loading them',
   MinimumWait: 'pods are given time to load what was written',
 };

@@ -1,6 +1,7 @@
-// What the API shows of the replacement of an authority. One rule: what is not seen to be written is not written; only certificates that
-// are refused for good (revoked, or forbidden by policy) hold nobody up.
+// What the API and the sidecars show of the replacement of an authority. One rule: what is not seen to be written is not written; only
+// certificates that are refused for good (revoked, or forbidden by policy) hold nobody up.
 import { performance } from 'node:perf_hooks';
+import { OWN_ANNOTATION } from '../api/names.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';
 import type { RotationGates } from '../issuance/plan-authority.ts';
 import type { RotationPhase } from '../issuance/rotation-state.ts';
@@ -12,14 +13,24 @@ import { INDEX } from './reconciler-context.ts';
 import type { Caches } from './reconciler-context.ts';
 
 export interface GateFacts extends Pick<RotationGates, 'writtenEverywhere' | 'reissuedAll'> {
+  /** Every sidecar says that it has loaded what is written. */
+  readonly loadedEverywhere: boolean;
   /** Something was written that pods may have loaded: else there is nobody to wait for. */
   readonly inUse: boolean;
   /** `shop/hello`: whom the replacement waits for. */
   readonly behind: readonly string[];
 }
 
-/** `authority`: its key. `activeSHA256`: of the CA certificate that all certificates are to be signed by at last. */
-export function measureGates(caches: Caches, authority: string, { anchors, activeSHA256 }: { readonly anchors: readonly StoredAnchor[]; readonly activeSHA256: string }): GateFacts {
+export interface Measured {
+  readonly anchors: readonly StoredAnchor[];
+  /** Of the CA certificate that all certificates are to be signed by at last. */
+  readonly activeSHA256: string;
+  /** SHA-256 of the manifest that all sidecars of a certificate (`namespace/name`) have loaded; undefined: some are behind. */
+  readonly convergedManifest: (certificate: string) => string | undefined;
+}
+
+/** `authority`: its key. */
+export function measureGates(caches: Caches, authority: string, { anchors, activeSHA256, convergedManifest }: Measured): GateFacts {
   const issued = caches.certificates.by(INDEX.authority, authority).filter(isServed);
   const trusting = caches.certificates.by(INDEX.trust, authority).filter(isServed);
   const caFile = sha256Hex(Buffer.from(anchors.map(({ pem }) => pem).join('')));
@@ -28,11 +39,14 @@ export function measureGates(caches: Caches, authority: string, { anchors, activ
     ...[...issued, ...trusting].filter((certificate) => !trustsAll(caches, certificate, anchors)),
   ];
   const unsigned = issued.filter((certificate) => !isSignedBy(secretOf(caches, certificate), activeSHA256));
+  const unloaded = [...issued, ...trusting].filter((certificate) => !isLoaded(caches, certificate, convergedManifest));
+  const behind = [unwritten, unsigned, unloaded].find(({ length }) => length > 0) ?? [];
   return {
     writtenEverywhere: unwritten.length === 0,
     reissuedAll: unsigned.length === 0,
+    loadedEverywhere: unloaded.length === 0,
     inUse: issued.some((certificate) => secretOf(caches, certificate) !== undefined) || trusting.some((certificate) => trustedOf(caches, certificate, anchors).length > 0),
-    behind: [...new Set((unwritten.length > 0 ? unwritten : unsigned).map(keyOf))],
+    behind: [...new Set(behind.map(keyOf))],
   };
 }
 
@@ -64,6 +78,24 @@ function trustsAll(caches: Caches, certificate: TenantCertificate, anchors: read
 function trustedOf({ configMaps }: Caches, certificate: TenantCertificate, anchors: readonly StoredAnchor[]): readonly StoredAnchor[] {
   const written = configMaps.get(`${keyOf(certificate)}-proxy`)?.trusts ?? [];
   return anchors.filter(({ sha256 }) => written.includes(sha256));
+}
+
+function isLoaded({ configMaps }: Caches, certificate: TenantCertificate, convergedManifest: Measured['convergedManifest']): boolean {
+  const written = configMaps.get(`${keyOf(certificate)}-proxy`)?.metadata.annotations?.[OWN_ANNOTATION.manifestHash];
+  return written === undefined || convergedManifest(keyOf(certificate)) === written;
+}
+
+/** Sidecars that cannot be asked (a network policy, a node that is gone) must not keep an old CA for ever; a kubelet takes two minutes. */
+const PATIENCE_MS = 3_600_000;
+
+/** The gates as the plan wants them: what was written counts when it was loaded as well, or when it was written long ago. */
+export function openGates({ writtenEverywhere, reissuedAll, loadedEverywhere }: GateFacts, phase: RotationPhase, writtenForMs: number): Pick<RotationGates, 'writtenEverywhere' | 'reissuedAll'> {
+  const isLoaded = loadedEverywhere || writtenForMs >= PATIENCE_MS;
+  switch (phase) {
+    case 'Prepared': return { writtenEverywhere: writtenEverywhere && isLoaded, reissuedAll };
+    case 'Reissued': return { writtenEverywhere, reissuedAll: reissuedAll && isLoaded };
+    default: return { writtenEverywhere, reissuedAll };
+  }
 }
 
 function isSignedBy(secret: OwnedSecret | undefined, sha256: string): boolean {

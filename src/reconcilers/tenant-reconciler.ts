@@ -90,7 +90,12 @@ function hasFinalizer({ metadata }: Tenant): boolean {
 async function release(context: ReconcilerContext, tenant: Tenant, signal: AbortSignal): Promise<void> {
   if (!hasFinalizer(tenant)) return;
   if (tenant.spec.deletionPolicy === 'Delete') await deleteAuthority(context, tenant.metadata.name, signal);
-  await patchFinalizers(context, tenant, 'remove', signal);
+  try {
+    await patchFinalizers(context, tenant, 'remove', signal);
+  } catch (error) {
+    // Released before; the watch has not said so yet.
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 async function patchFinalizers({ client, caches }: ReconcilerContext, { metadata }: Tenant, change: 'add' | 'remove', signal: AbortSignal): Promise<Tenant> {
