@@ -25,6 +25,8 @@ export interface Connection {
   access: Access;
   /** Requests that are being answered. */
   activeRequests: number;
+  /** What is left to do when they have been answered: answers keep the order of the requests. */
+  whenIdle?: () => void;
 }
 
 const CONNECTION = Symbol('connection');

@@ -20,7 +20,7 @@ const DENIALS: Readonly<Record<DenialReason, Extract<Decision, { kind: 'refuse' 
 };
 const BAD_REQUEST: Decision = { kind: 'refuse', status: 400, reason: 'bad_request' };
 
-type Request = Pick<Exchange, 'target' | 'rawHeaders'>;
+type Request = Pick<Exchange, 'target' | 'rawHeaders' | 'httpVersion'>;
 
 /** The client first, then the request: one that is refused learns nothing from how its request is judged. */
 export function decideRequest(request: Request, { verdict, view, identityHeaders }: Access, { policy, remoteAddress }: { policy: HeaderPolicy; remoteAddress: string }): Decision {
@@ -28,11 +28,16 @@ export function decideRequest(request: Request, { verdict, view, identityHeaders
   if (verdict.kind === 'deny' && redirect === undefined) return DENIALS[verdict.reason];
   const headers = requestHeaders(request.rawHeaders, policy, { remoteAddress, identityHeaders });
   const target = parseTarget(request.target);
-  if (headers.invalid || target === undefined) return BAD_REQUEST;
+  if (!hasGoodHost(request, headers, policy) || target === undefined) return BAD_REQUEST;
   if (redirect !== undefined) {
     const location = redirectTarget(redirect, headers.host, target.raw);
     return location === undefined ? BAD_REQUEST : { kind: 'redirect', status: redirect.statusCode, location };
   }
   const route = verdict.kind === 'deny' ? undefined : selectRoute(verdict.routes, target);
   return route === undefined ? DENIALS.no_route : { kind: 'route', route, target, headers };
+}
+
+/** Exactly one; HTTP/1.0 knows requests without. */
+function hasGoodHost({ httpVersion }: Request, { host, hosts }: RequestHeaders, policy: HeaderPolicy): boolean {
+  return host === undefined ? httpVersion === '1.0' : hosts === 1 && policy.isHost(host);
 }

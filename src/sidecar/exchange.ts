@@ -36,6 +36,8 @@ export interface Exchange {
   onGone(action: () => void): void;
   /** Called once at the end, however it ended. */
   onOver(action: () => void): void;
+  /** Status of an answer given because the request turned out to be broken. */
+  readonly refusedWith?: number | undefined;
   /** Bytes of the bodies, for the log. */
   readonly traffic: { bytesIn: number; bytesOut: number };
   /** Present where the client asked for another protocol (WebSocket): the upstream's answer 101 joins the two sockets. */

@@ -15,6 +15,8 @@ const HEADER_TIMEOUT_MS = 15_000;
 export class Http1Front {
   readonly #server: Server;
   readonly #services: ExchangeServices;
+  /** The request whose bytes are coming in. */
+  readonly #latest = new WeakMap<Connection, Http1Exchange>();
 
   constructor(services: ExchangeServices, idleTimeoutMs: number) {
     this.#services = services;
@@ -23,6 +25,7 @@ export class Http1Front {
       headersTimeout: HEADER_TIMEOUT_MS,
       requestTimeout: 0, // a body may take as long as it moves
       insecureHTTPParser: false,
+      requireHostHeader: false, // judged by decideRequest, so that the refusal is ours
       optimizeEmptyRequests: true,
       shouldUpgradeCallback: mayUpgrade,
       noDelay: true,
@@ -60,6 +63,7 @@ export class Http1Front {
   #serve(request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none'): void {
     const connection = connectionOf(request.socket);
     const exchange = new Http1Exchange(connection, request, response, expectation);
+    this.#latest.set(connection, exchange);
     if (this.#services.isDraining()) exchange.closeAfterwards();
     serveExchange(exchange, this.#services, () => exchange.closeAfterwards());
   }
@@ -73,20 +77,34 @@ export class Http1Front {
     endWith(socket, 405);
   }
 
+  /** Answers keep the order of the requests: what is wrong behind a request is said after its answer. */
   #onClientError(error: Error & { code?: string }, socket: Duplex): void {
+    const connection = connectionOf(socket as Socket);
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;
     }
-    const connection = connectionOf(socket as Socket);
-    const listener = connection.access.view.model.name;
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? 431 : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+    const status = REFUSED_WITH[error.code ?? ''] ?? 400;
+    if (this.#latest.get(connection)?.breakOff(status) === 'broken') this.#record(error, connection, status);
+    else if (connection.activeRequests === 0) this.#refuse(error, connection, status);
+    else connection.whenIdle ??= () => this.#refuse(error, connection, status);
+  }
+
+  #refuse(error: { code?: string }, connection: Connection, status: number): void {
+    if (!connection.socket.writable) return; // the last answer has ended it
     this.#services.metrics.countResponse(status);
+    this.#record(error, connection, status);
+    endWith(connection.socket, status);
+  }
+
+  #record({ code = '' }: { code?: string }, { access: { view }, remoteAddress }: Connection, status: number): void {
     this.#services.metrics.count('connectionsRefused', 'bad_request');
-    this.#services.log.event('warn', 'request refused', { listener, reason: 'bad_request', client: connection.remoteAddress, code: error.code, status });
-    endWith(socket, status);
+    this.#services.log.event('warn', 'request refused', { listener: view.model.name, reason: 'bad_request', client: remoteAddress, code, status });
   }
 }
+
+/** What the parser could not take; anything else is a 400. */
+const REFUSED_WITH: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
 function endWith(socket: Duplex, status: number): void {
   const body = page(status);

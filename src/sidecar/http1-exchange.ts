@@ -1,6 +1,7 @@
 // An Exchange over HTTP/1.0 or 1.1.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
+import { answerPage } from './answer-page.ts';
 import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import { addTrailers } from './request-headers.ts';
@@ -11,7 +12,8 @@ export class Http1Exchange implements Exchange {
   readonly traffic = { bytesIn: 0, bytesOut: 0 };
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  #whenGone: (() => void)[] = [];
+  refusedWith: number | undefined;
+  readonly #whenGone: (() => void)[] = [];
   #whenOver: () => void = () => {};
 
   constructor(connection: Connection, request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none') {
@@ -96,6 +98,17 @@ export class Http1Exchange implements Exchange {
   /** The connection closes after this answer. */
   closeAfterwards(): void {
     this.#response.shouldKeepAlive = false;
+  }
+
+  /** The rest of the request is not HTTP. A request that is complete stays as it is: what is wrong comes behind it. */
+  breakOff(status: number): 'broken' | 'complete' {
+    if (this.#request.complete) return 'complete';
+    for (const action of this.#whenGone.splice(0)) action();
+    this.closeAfterwards();
+    if (this.hasAnswered) this.abort();
+    else answerPage(this, status);
+    this.refusedWith = status;
+    return 'broken';
   }
 
   /** The answer is complete, or the client is gone. */

@@ -16,10 +16,15 @@ const IDENTITY_PREFIX = 'x-ssl-client-';
 /** Names come in the same few spellings again and again; bounded, since a client chooses them. */
 const MAX_REMEMBERED = 1024;
 
+/** RFC 3986: an IP literal or a name of unreserved characters, and a port. */
+const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~-]+)(?::\d{0,5})?$/;
+
 /** Tells the fields of one listener apart (its certificate header is configured). */
 export class HeaderPolicy {
   readonly #identity: ReadonlySet<string>;
   readonly #remembered = new Map<string, Field>();
+  /** The same one comes again and again. */
+  #lastHost: string | undefined;
 
   constructor(certificateHeader: string) {
     this.#identity = new Set([...Object.values(IDENTITY_HEADER), certificateHeader].map((name) => name.toLowerCase()));
@@ -27,6 +32,14 @@ export class HeaderPolicy {
 
   fieldOf(name: string): Field {
     return this.#remembered.get(name) ?? this.#remember(name);
+  }
+
+  /** Whether it can be a Host: what it could do in a server's own headers and links is not for us to find out. */
+  isHost(value: string): boolean {
+    if (value === this.#lastHost) return true;
+    if (!HOST.test(value)) return false;
+    this.#lastHost = value;
+    return true;
   }
 
   #remember(name: string): Field {
@@ -45,8 +58,8 @@ export interface RequestHeaders {
   readonly contentLength: string | undefined;
   readonly isChunked: boolean;
   readonly acceptsTrailers: boolean;
-  /** More than one Host: proxies and servers would disagree which one counts. */
-  readonly invalid: boolean;
+  /** How many there were: of several, proxies and servers would disagree which one counts. */
+  readonly hosts: number;
 }
 
 interface Client {
@@ -69,7 +82,7 @@ export function requestHeaders(raw: readonly string[], policy: HeaderPolicy, { r
   kept.push('X-Forwarded-For', found.forwardedFor + remoteAddress);
   for (const item of identityHeaders) kept.push(item);
   const { host, contentLength, isChunked, acceptsTrailers, hosts } = found;
-  return { fields: kept, host, contentLength, isChunked, acceptsTrailers, invalid: hosts > 1 };
+  return { fields: kept, host, contentLength, isChunked, acceptsTrailers, hosts };
 }
 
 /** Fields that are not simply passed on. */

@@ -30,8 +30,7 @@ export function serveExchange(exchange: Exchange, services: ExchangeServices, cl
   connection.activeRequests += 1;
   exchange.onOver(() => {
     connection.activeRequests -= 1;
-    // An answer that began before the drain has promised to keep the connection; HTTP/2 has been told with GOAWAY.
-    if (services.isDraining() && connection.activeRequests === 0 && exchange.httpVersion !== '2.0') connection.socket.end();
+    if (connection.activeRequests === 0) settle(exchange, services);
     conclude(exchange, services, { record, view: access.view, seconds: (performance.now() - startedAt) / 1000 });
   });
   try {
@@ -42,6 +41,12 @@ export function serveExchange(exchange: Exchange, services: ExchangeServices, cl
     if (exchange.hasAnswered) exchange.abort();
     else refuseAsBad(exchange, record);
   }
+}
+
+/** An answer that began before the drain has promised to keep the connection; HTTP/2 has been told with GOAWAY. */
+function settle({ connection, httpVersion }: Exchange, { isDraining }: ExchangeServices): void {
+  if (connection.whenIdle !== undefined) connection.whenIdle();
+  else if (isDraining() && httpVersion !== '2.0') connection.socket.end();
 }
 
 function refuseAsBad(exchange: Exchange, record: ExchangeRecord): void {
@@ -123,7 +128,7 @@ interface Conclusion {
 
 /** 499 is what nginx writes for a client that left before there was a status. */
 function conclude(exchange: Exchange, { metrics, log }: ExchangeServices, { record, view, seconds }: Conclusion): void {
-  const status = record.status === 0 ? 499 : record.status;
+  const status = record.status === 0 ? (exchange.refusedWith ?? 499) : record.status;
   metrics.countResponse(status);
   if (!isLogged(view.accessLog, status)) return;
   const { method, target: path, httpVersion, traffic: { bytesIn, bytesOut } } = exchange;

@@ -23,7 +23,9 @@ export class HttpBackend implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
 
   private constructor(name: string) {
-    this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => void this.#answer(request, response, name));
+    this.server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+      this.#answer(request, response, name).catch(() => {}); // the other side has gone in the middle of the body
+    });
     this.server.on('connection', (socket) => {
       this.connections += 1;
       this.#sockets.add(socket);

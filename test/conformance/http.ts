@@ -149,6 +149,11 @@ export function describeHttp(engine: Engine, fleet: () => Fleet): void {
     assert.ok(text.indexOf('/?1') > 0 && text.indexOf('/?2') > text.indexOf('/?1'));
   }));
 
+  it('answers a request before it refuses the garbage behind it', () => withProxy({}, async (port) => {
+    const text = await sendRaw(port, fleet().alice, 'GET /?1 HTTP/1.1\r\nHost: a\r\n\r\n\x01garbage\r\n\r\n');
+    assert.deepEqual(text.match(/^HTTP\/1\.1 \d+/gm), ['HTTP/1.1 200', 'HTTP/1.1 400']);
+  }));
+
   it('joins the two ends of a WebSocket', () => withProxy({}, async (port, backend) => {
     const socket = await openTls(port, fleet().alice);
     socket.write('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nX-SSL-Client-CN: admin\r\n\r\nearly');

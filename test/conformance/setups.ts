@@ -1,7 +1,7 @@
 // Setups of the conformance sentences: one HTTP or TCP listener in front of one app, with parts replaced.
 import type { ListenerModel, ListenerTlsModel, ProxyModel, UpstreamModel } from '../../src/proxy-model/model.ts';
 import { aListener, aListenerTls, aModel, aRoute, anUpstream } from '../support/proxy-models.ts';
-import { freePort } from '../support/nginx-sidecar.ts';
+import { freePort } from './free-port.ts';
 import type { Setup } from './engine.ts';
 import { trustOf, type Fleet, type TrustSetup } from './fleet.ts';
 

@@ -13,7 +13,8 @@ import type { Setup } from '../conformance/engine.ts';
 import { Fleet } from '../conformance/fleet.ts';
 import { nodeEngine, nodeFiles } from '../conformance/node-engine.ts';
 import { aSetup, withFiles } from '../conformance/setups.ts';
-import { eventually, freePort } from '../support/nginx-sidecar.ts';
+import { eventually } from '../support/nginx-sidecar.ts';
+import { freePort } from '../conformance/free-port.ts';
 
 describe('runProxy', { concurrency: 4 }, () => {
   let fleet: Fleet;
