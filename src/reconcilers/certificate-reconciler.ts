@@ -148,11 +148,11 @@ function wasIssued({ certificate: { status } }: CertificateRun): boolean {
 
 /** From the cache. What should be there and is not may only have lost its label: then it is read once. */
 async function findSecret(run: CertificateRun): Promise<OwnedSecret | Refusal | undefined> {
-  const { context, namespace, desired, signal, certificateName } = run;
+  const { context, namespace, desired, signal, certificateName, owner } = run;
   const cached = context.caches.secrets.get(`${namespace}/${desired.secret.name}`);
   if (cached?.metadata.annotations?.[OWN_ANNOTATION.certificateName] === certificateName) return cached;
   if (cached === undefined && !wasIssued(run)) return undefined;
-  const wanted: Secret = { metadata: { name: desired.secret.name, namespace, annotations: { [OWN_ANNOTATION.certificateName]: certificateName } } };
+  const wanted: Secret = { metadata: { name: desired.secret.name, namespace, annotations: { [OWN_ANNOTATION.certificateName]: certificateName }, ownerReferences: [owner] } };
   const found = await findOwned<Secret>({ client: context.client, resource: resources.Secret, signal }, wanted);
   if (found === undefined) return undefined;
   return found.kind === 'refused' ? found.refusal : pruneSecret(found.object);

@@ -39,12 +39,18 @@ export async function findOwned<T extends Owned>({ client, resource, signal }: T
   const { name, namespace } = wanted.metadata;
   try {
     const object = await client.get<T>(resource, { name, namespace }, { signal });
-    if (certificateNameOf(object) === certificateNameOf(wanted)) return { kind: 'found', object };
+    if (isOurs(object, wanted)) return { kind: 'found', object };
     return { kind: 'refused', refusal: notOwned(resource, name, certificateNameOf(object)) };
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+/** It says so, or it says nothing any more and goes when our certificate goes. */
+function isOurs(object: Owned, wanted: Owned): boolean {
+  const name = certificateNameOf(object);
+  return name === certificateNameOf(wanted) || (name === undefined && (wanted.metadata.ownerReferences ?? []).some(({ uid }) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid)));
 }
 
 /** Later writes: server-side apply, only after the object was seen to be ours. What we set before and leave out now is removed. */
