@@ -63,6 +63,8 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
     'the template\'s label': { patch: { metadata: { labels: { team: 'other' } } }, reissued: false },
     'the template\'s annotation': { patch: { metadata: { annotations: { note: null } } }, reissued: false },
     'the owner': { patch: { metadata: { ownerReferences: [] } }, reissued: false },
+    'our annotation with the certificate\'s name': { patch: { metadata: { annotations: { 'tenant-mtls.dev/certificate-name': null } } }, reissued: true },
+    'all annotations': { patch: { metadata: { annotations: null } }, reissued: true },
     'the annotation with the request\'s hash': { patch: { metadata: { annotations: { 'tenant-mtls.dev/request-sha256': 'x' } } }, reissued: true },
     'the annotation with the certificate\'s hash': { patch: { metadata: { annotations: { 'tenant-mtls.dev/certificate-sha256': null } } }, reissued: true },
   };
@@ -110,6 +112,7 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
       'the manifest': { data: { manifest: null } },
       'the trust bundle': { data: { 'trust-0.crt': '' } },
       'our label': { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } },
+      'our annotation with the certificate\'s name': { metadata: { annotations: { 'tenant-mtls.dev/certificate-name': null } } },
       'our annotation of the manifest': { metadata: { annotations: { 'tenant-mtls.dev/manifest-sha256': 'x' } } },
       'the owner': { metadata: { ownerReferences: [] } },
     };

@@ -51,6 +51,14 @@ describe('createOwned', () => {
     });
   }
 
+  it('takes for ours what has lost its annotation but goes with our certificate', async () => {
+    const metadata = { name: 'hello-proxy', namespace: 'shop' };
+    const { target: to } = await target(status(409, 'AlreadyExists'), json({ ...aConfigMap(), metadata: { ...metadata, ownerReferences: [OWNER] } }));
+    assert.equal((await createOwned(to, aConfigMap('hello', { ownerReferences: [OWNER] }))).kind, 'found');
+    const { target: another } = await target(status(409, 'AlreadyExists'), json(aConfigMap('other', { ownerReferences: [OWNER] })));
+    assert.equal((await createOwned(another, aConfigMap('hello', { ownerReferences: [OWNER] }))).kind, 'refused');
+  });
+
   it('creates again when it has vanished in between', async () => {
     const { server, target: to } = await target(status(409, 'AlreadyExists'), status(404, 'NotFound'), json(aConfigMap(), 201));
     assert.equal((await createOwned(to, aConfigMap())).kind, 'written');
