@@ -1,10 +1,12 @@
 // Redis, a protocol the sidecar knows nothing of, through terminate, encrypt and bridge: each engine as client against each as server.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/cluster.ts';
-import { cannotRunPods, certificateReady, credentialsOf, readyPod } from '../support/e2e.ts';
+import { cannotRunPods, certificateReady, credentialsOf, kubectl, readyPod } from '../support/e2e.ts';
 import { startExample } from '../support/examples.ts';
 import type { Example } from '../support/examples.ts';
 
@@ -19,8 +21,8 @@ describe('Redis over mutual TLS', { skip: cannotRunPods() }, () => {
   before(async () => {
     example = await startExample('any-tcp');
     const { cluster, namespace } = example;
-    for (const name of ['redis', 'redis-client', 'stranger']) await certificateReady(cluster, namespace, name);
-    for (const name of ['redis', 'redis-node', 'redis-client', 'redis-client-node']) hosts[name] = (await readyPod(cluster, namespace, `app=${name}`)).status.podIP;
+    for (const name of ['redis', 'redis-identified', 'redis-client', 'stranger']) await certificateReady(cluster, namespace, name);
+    for (const name of ['redis', 'redis-node', 'redis-identified', 'redis-client', 'redis-client-node']) hosts[name] = (await readyPod(cluster, namespace, `app=${name}`)).status.podIP;
   });
   after(async () => await example.cluster.close());
 
@@ -74,6 +76,27 @@ describe('Redis over mutual TLS', { skip: cannotRunPods() }, () => {
       assert.equal(await pingFromOutside(app, await credentials('stranger')), '');
     });
   }
+
+  it('comes with a PROXY protocol header that HAProxy reads: address, name asked for, subject and certificate of the client', async () => {
+    const { cluster, namespace } = example;
+    const credentials = await credentialsOf(cluster, namespace, 'stranger-tls');
+    assert.equal(await eventually(async () => {
+      const answer = await pingFromOutside('redis-identified', credentials);
+      assert.notEqual(answer, '');
+      return answer;
+    }), '+PONG\r\n');
+    assert.equal(await pingFromOutside('redis-identified', { ...credentials, servername: 'elsewhere.example', checkServerIdentity: () => undefined }), '');
+    const line = await eventually(async () => {
+      const found = (await kubectl('-n', namespace, 'logs', 'deploy/redis-identified', '-c', 'haproxy')).split('\n').find((text) => text.includes(`asked for redis-identified.${namespace}.svc`));
+      return found ?? assert.fail('not logged yet');
+    });
+    const [, client = '', tlv = ''] = /client (\S+) asked for \S+ with (\S+)/.exec(line) ?? [];
+    assert.equal(isIP(client), 4);
+    assert.notEqual(client, '127.0.0.1');
+    const information = Buffer.from(tlv, 'hex');
+    assert.ok(information.includes('stranger'), 'the common name');
+    assert.ok(information.includes(new X509Certificate(credentials.cert).raw), 'the certificate');
+  });
 
   it('is recommended to run on engine node', async () => {
     const { status } = await certificateReady(example.cluster, example.namespace, 'redis');

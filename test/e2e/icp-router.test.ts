@@ -43,7 +43,7 @@ describe('the ICP router', { skip: cannotRunPods() }, () => {
       });
 
       it('serves /api/v1/series', async () => {
-        const { body } = await ask(name, `/api/v1/series?${new URLSearchParams({ 'match[]': 'up' })}`);
+        const { body } = await ask(name, `/api/v1/series?${new URLSearchParams({ 'match[]': 'up{job="customers"}' })}`);
         const { status, data } = JSON.parse(body) as { status: string; data: { __name__: string }[] };
         assert.deepEqual([status, data.map(({ __name__ }) => __name__)], ['success', ['up', 'up']]);
       });
@@ -60,6 +60,17 @@ describe('the ICP router', { skip: cannotRunPods() }, () => {
         const { headers } = JSON.parse(body) as { headers: Record<string, string> };
         assert.equal(headers['host'], 'monitoring.example');
         assert.match(headers['x-forwarded-for'] ?? '', /^192\.0\.2\.1, [\d.]+$/);
+      });
+
+      it('has its own metrics read by Prometheus', async () => {
+        await eventually(async () => {
+          const { body } = await ask(name, `/api/v1/query?${new URLSearchParams({ query: '{job="sidecar",__name__=~"up|tenant_mtls_requests_total|tenant_mtls_certificate_not_after_seconds"}' })}`);
+          const { data: { result } } = JSON.parse(body) as { data: { result: { metric: { __name__: string }; value: [number, string] }[] } };
+          const values = Object.fromEntries(result.map(({ metric, value }) => [metric.__name__, Number(value[1])]));
+          assert.equal(values['up'], 1);
+          assert.ok((values['tenant_mtls_requests_total'] ?? 0) > 0, JSON.stringify(values));
+          assert.ok((values['tenant_mtls_certificate_not_after_seconds'] ?? 0) > Date.now() / 1000);
+        }, { timeoutMs: 30_000, intervalMs: 300 });
       });
 
       it('answers 400 without a certificate', async () => {
