@@ -33,6 +33,6 @@ const OVERVIEW = `kubectl tenant-mtls: mutual TLS for plain applications
 
 Usage: kubectl tenant-mtls COMMAND [flags]     (or: tenant-mtls COMMAND [flags])
 
-${COMMANDS.map(({ name, operands, summary }) => `  ${`${name} ${operands}`.trim().padEnd(36)} ${summary}\n`).join('')}
+${COMMANDS.map(({ name, operands, summary }) => `  ${`${name} ${operands}`.trim().padEnd(46)} ${summary}\n`).join('')}
 "kubectl tenant-mtls COMMAND --help" says more. Exit code 1: the answer is no, or it failed; 2: the command line is wrong.
 `;

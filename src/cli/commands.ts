@@ -26,7 +26,7 @@ export const COMMANDS: readonly Command[] = [
   { name: 'inject', operands: '-f FILE', summary: 'write manifests with sidecars, as the webhook would inject them', flags: INJECT_FLAGS, run: injectFiles },
   { name: 'uninject', operands: '-f FILE', summary: 'take sidecars out of manifests', flags: UNINJECT_FLAGS, run: uninjectFiles },
   { name: 'renew', operands: 'NAME', summary: 'have a certificate renewed now', flags: RENEW_FLAGS, run: renew },
-  { name: 'revoke', operands: 'NAME', summary: 'revoke every certificate issued for a TenantCertificate', flags: REVOKE_FLAGS, run: revoke },
+  { name: 'revoke', operands: 'NAME | --serial SERIAL --tenant TENANT', summary: 'revoke every certificate of a TenantCertificate, or one of a Tenant', flags: REVOKE_FLAGS, run: revoke },
   { name: 'ca create', operands: 'NAME', summary: 'create a self-signed authority in a namespace', flags: CREATE_AUTHORITY_FLAGS, run: createAuthority },
   { name: 'doctor', operands: '', summary: 'check the installation and say what to do', flags: DOCTOR_FLAGS, run: doctor },
 ];

@@ -48,6 +48,10 @@ describe('runCommandLine', () => {
     'a name that is none': { args: ['renew', '../a'], problems: ['"../a" is no name of a TenantCertificate'] },
     'a name among all namespaces': { args: ['status', '-A', 'a'], problems: ['unknown argument "a"'] },
     'an unknown reason to revoke': { args: ['revoke', 'a', '--reason', 'spite'], problems: ['--reason spite: must be one of unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn'] },
+    'a serial number without its tenant': { args: ['revoke', '--serial', 'AB12'], problems: ['--serial needs --tenant TENANT, whose CRL it goes on; certificates of other issuers are revoked by NAME'] },
+    'a serial number that is none': { args: ['revoke', '--serial', 'hello', '--tenant', 'shop'], problems: ['--serial hello: must be hexadecimal digits'] },
+    'a name beside a serial number': { args: ['revoke', 'hello', '--serial', 'AB12', '--tenant', 'shop'], problems: ['unknown argument "hello"'] },
+    'a tenant without a serial number': { args: ['revoke', 'hello', '--tenant', 'shop'], problems: ['--tenant goes with --serial only'] },
     'an argument of doctor': { args: ['doctor', 'me'], problems: ['unknown argument "me"'] },
     'a flag of inject that uninject has no use for': { args: ['uninject', '-f', '-', '--offline'], problems: ['unknown flag --offline; see --help'] },
   };

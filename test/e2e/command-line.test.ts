@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { TenantCertificate } from '../../src/api/tenant-certificate.ts';
+import type { Tenant } from '../../src/api/tenant.ts';
+import type { KubeObject } from '../../src/kube/object.ts';
 import { resources } from '../../src/kube/resources.ts';
 import { eventually, kubeConfigPath } from '../support/cluster.ts';
 import { cannotRunPods } from '../support/e2e.ts';
@@ -131,6 +133,23 @@ describe('kubectl tenant-mtls', { skip: cannotRunPods() }, () => {
       assert.match(shown, /hello +False +Revoked/);
       assert.equal(code, 1);
     }, { intervalMs: 500 });
+  });
+
+  it('revokes one serial number of a Tenant, once', async () => {
+    const { admin } = shop.cluster;
+    const name = `${shop.name}-tenant`;
+    const spec = { issuer: { kind: 'Secret', name: 'none' }, namespaces: { names: [shop.name] }, allow: { commonNames: ['*.shop.example'] } };
+    await admin.create(resources.Tenant, { apiVersion: 'tenant-mtls.dev/v1alpha1', kind: 'Tenant', metadata: { name }, spec } as KubeObject);
+    try {
+      const revoke = async (serialNumber: string) => (await run('revoke', '--serial', serialNumber, '--tenant', name, '--reason', 'superseded')).stdout;
+      assert.equal(await revoke('0xab:12'), `serial number AB12 of Tenant ${name} revoked (superseded)\n`);
+      assert.equal(await revoke('AB12'), `serial number AB12 of Tenant ${name} is revoked already\n`);
+      await revoke('CD34');
+      const { spec: { revoked } } = await admin.get<Tenant>(resources.Tenant, { name });
+      assert.deepEqual(revoked?.map(({ serialNumber, reason }) => `${serialNumber} ${reason}`), ['AB12 superseded', 'CD34 superseded']);
+    } finally {
+      await admin.delete(resources.Tenant, { name });
+    }
   });
 
   it('says what was attempted when the object does not exist', async () => {
