@@ -4,7 +4,7 @@ import { OWN_ANNOTATION, SIDECAR } from '../api/names.ts';
 import { probePath } from '../api/probes.ts';
 import type { ProbeRole } from '../api/probes.ts';
 import { mapContainers } from './containers.ts';
-import { annotationsOf } from './pod.ts';
+import { annotationsOf, containersOf } from './pod.ts';
 import type { Container, Pod, Probe } from './pod.ts';
 import { handlerOf, probeOf, replaceHandler } from './probe-handlers.ts';
 import type { Handler } from './probe-handlers.ts';
@@ -21,7 +21,7 @@ export function rewriteProbes(pod: Pod, rewrites: readonly ProbeRewrite[]): Pod 
 /** The originals as the annotation keeps them; undefined where nothing is rewritten. */
 export function writeOriginals(pod: Pod, rewrites: readonly ProbeRewrite[]): string | undefined {
   if (rewrites.length === 0) return undefined;
-  const containers = new Map([...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((container) => [container.name, container]));
+  const containers = new Map(containersOf(pod).map((container) => [container.name, container]));
   const originals = rewrites.flatMap(({ container: name, role }) => {
     const container = containers.get(name);
     const handler = container === undefined ? undefined : handlerOf(probeOf(container, role));

@@ -5,7 +5,7 @@ import type { InjectionContext } from '../../src/injection/decide-injection.ts';
 import { injectSidecar } from '../../src/injection/inject-sidecar.ts';
 import type { Container, Pod, PodMeta, PodSpec } from '../../src/injection/pod.ts';
 
-export const CERTIFICATE = 'tenant-mtls.dev/certificate';
+const CERTIFICATE = 'tenant-mtls.dev/certificate';
 
 export function aContainer(container: Partial<Container> & Record<string, unknown> = {}): Container {
   return { name: 'app', image: 'registry.example/hello:1', ports: [{ containerPort: 8080 }], ...container };

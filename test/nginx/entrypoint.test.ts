@@ -208,14 +208,16 @@ describe('the nginx sidecar', { skip, concurrency: 2 }, () => {
 
   it('answers for the probes of an app on loopback with a status and nothing else', async () => {
     const route = (path: string, target: string) => ({ path, kind: 'HTTP', port: appPort, timeoutSeconds: 1, target });
-    const routes = [route('/probes/app/livenessProbe', '/ok'), { ...route('/probes/app/readinessProbe', ''), kind: 'TCP' }, { ...route('/probes/app/startupProbe', '/'), port: 1 }];
+    const routes = [route('/probes/app/livenessProbe', '/ok'), { ...route('/probes/app/readinessProbe', ''), kind: 'TCP' }, { ...route('/probes/app/startupProbe', '/'), port: 1 }, route('/probes/app/postStart', '/ok'), { ...route('/probes/app/preStop', '/'), port: 1 }];
     const { writeProbeRoutes } = await import('../../src/api/probes.ts');
     await using sidecar = await started(good, { TENANT_MTLS_PROBES: writeProbeRoutes(routes as Parameters<typeof writeProbeRoutes>[0]) });
     await sidecar.reaches(({ state }) => state === 'current');
     assert.deepEqual(await sidecar.ask('/probes/app/livenessProbe'), { status: 200, body: '' });
     assert.equal((await sidecar.ask('/probes/app/readinessProbe'))?.status, 200);
     assert.equal((await sidecar.ask('/probes/app/startupProbe'))?.status, 503);
-    assert.equal((await sidecar.ask('/probes/app/preStop'))?.status, 404);
+    assert.equal((await sidecar.ask('/probes/app/postStart'))?.status, 200);
+    assert.equal(await sidecar.ask('/probes/app/preStop'), undefined, 'a hook that fails gets no answer');
+    assert.equal((await sidecar.ask('/probes/app/other'))?.status, 404);
   });
 
   it('ends at once on a second TERM', async () => {
