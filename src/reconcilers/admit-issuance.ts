@@ -3,11 +3,12 @@ import type { IssueReason, Refusal } from '../api/conditions.ts';
 import { untilNextAttemptMs } from '../issuance/back-off.ts';
 import { spendBudget } from '../issuance/budget.ts';
 import type { Bucket } from '../issuance/budget.ts';
-import { later, parseInstant } from '../issuance/instant.ts';
+import { earliest, later, parseInstant } from '../issuance/instant.ts';
 import { findLoop } from '../issuance/loop-breaker.ts';
 import type { IssueCause, RecentIssue } from '../issuance/loop-breaker.ts';
 import type { Authority } from './authority.ts';
 import type { CertificateRun } from './certificate-run.ts';
+import { MAX_ISSUED } from './certificate-status.ts';
 
 export interface Delay {
   readonly refusal: Refusal;
@@ -24,7 +25,7 @@ export function recentIssues({ certificate }: CertificateRun): RecentIssue[] {
 
 /** Undefined: go on. Budgets of tenants are spent by asking. */
 export function delayIssuance(run: CertificateRun, cause: IssueCause, authority: Authority | undefined): Delay | undefined {
-  return stillBackingOff(run) ?? findLoop(recentIssues(run), cause, run.now) ?? overBudget(run, authority?.tenant);
+  return stillBackingOff(run) ?? findLoop(recentIssues(run), cause, run.now) ?? tooManyValid(run) ?? overBudget(run, authority?.tenant);
 }
 
 /** What failed is tried again at once when the object was edited since. */
@@ -34,6 +35,15 @@ function stillBackingOff({ certificate: { status = {}, metadata }, now, context 
   if (failedAttempts === 0 || ready === undefined || status.observedGeneration !== metadata.generation) return undefined;
   const waitMs = untilNextAttemptMs({ failedAttempts, lastFailureTime: parseInstant(status.lastFailureTime) }, now, context.random());
   return waitMs === 0 ? undefined : { retryAt: later(now, waitMs), refusal: { reason: ready.reason as Refusal['reason'], message: ready.message } };
+}
+
+/** All of them must stay known, to be revoked one day. */
+function tooManyValid({ certificate: { status }, now }: CertificateRun): Delay | undefined {
+  const ends = (status?.issued ?? []).flatMap(({ notAfter }) => parseInstant(notAfter) ?? []).filter((end) => end > now);
+  const [first, ...others] = ends;
+  if (first === undefined || ends.length < MAX_ISSUED) return undefined;
+  const retryAt = earliest(first, ...others);
+  return { retryAt, refusal: { reason: 'IssuanceSuspended', message: `${ends.length} certificates issued for this object are still valid; the next is issued when the first of them has ended` } };
 }
 
 const budgets = new WeakMap<object, Map<string, Bucket>>();

@@ -20,7 +20,7 @@ import { claimSecretName } from './claim-secret-name.ts';
 import { issueIntoSecret } from './issue-into-secret.ts';
 import { issuerFacts } from './issuer-facts.ts';
 import { judgePolicy } from './judge-policy.ts';
-import { findOwned } from './owned-writes.ts';
+import { findOwned, refusedWrite } from './owned-writes.ts';
 import { pruneSecret } from './owned-secret.ts';
 import type { OwnedSecret } from './owned-secret.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
@@ -72,7 +72,7 @@ async function decide(run: CertificateRun, secret: OwnedSecret | undefined, stat
   const forbidden = plan.kind === 'refuse' ? undefined : judgePolicy(run);
   if (forbidden !== undefined) return await keepLastGood(run, { found, authority, refusal: forbidden });
   switch (plan.kind) {
-    case 'refuse': return { ...found, refusal: plan };
+    case 'refuse': return await keepLastGood(run, { found, authority, refusal: plan });
     case 'issue': return await issue(run, { plan, found, authority });
     case 'keep': return await keep(run, { plan, found, authority });
   }
@@ -85,13 +85,13 @@ function storedCertificate(run: CertificateRun, secret: OwnedSecret | undefined,
   return onCrl ? { ...stored, onCrl } : stored;
 }
 
-/** What policy no longer allows is not issued again; what is there goes on to be served, with bundles and CRLs kept up to date. */
-async function keepLastGood(run: CertificateRun, { found, authority, refusal }: { found: Findings; authority: Authority | undefined; refusal: Refusal }): Promise<Outcome> {
-  if (found.secret?.stored.state !== 'Read' || authority === undefined) return { ...found, refusal };
-  const repaired = await repairSecret(run, found.secret, authority);
-  if ('reason' in repaired) return { ...found, refusal };
-  const outcome = await configure(run, { ...found, secret: repaired }, authority);
-  return outcome === WAITING ? outcome : { ...outcome, refusal };
+/** What is refused is not issued; what is there goes on to be served, with bundles and CRLs kept up to date: others may have revoked somebody. */
+async function keepLastGood(run: CertificateRun, { found, authority, refusal }: { found: Findings; authority: Authority | undefined; refusal: Refusal }): Promise<Findings> {
+  if (found.secret?.stored.state !== 'Read') return { ...found, refusal };
+  const secret = authority === undefined ? found.secret : await repairSecret(run, found.secret, authority).catch(refusedWrite);
+  if ('reason' in secret) return { ...found, refusal };
+  const outcome = await configure(run, { ...found, secret }, authority);
+  return outcome === WAITING ? { ...found, refusal } : { ...outcome, refusal };
 }
 
 interface Step<K extends Plan['kind']> {
@@ -101,7 +101,7 @@ interface Step<K extends Plan['kind']> {
 }
 
 async function keep(run: CertificateRun, { plan, found, authority }: Step<'keep'>): Promise<Outcome> {
-  const repaired = await repairSecret(run, found.secret, authority);
+  const repaired = await repairSecret(run, found.secret, authority).catch(refusedWrite);
   if ('reason' in repaired) return { ...found, refusal: repaired };
   return await configure(run, { ...found, secret: repaired, renewAt: plan.renewAt }, authority);
 }
@@ -109,9 +109,10 @@ async function keep(run: CertificateRun, { plan, found, authority }: Step<'keep'
 async function issue(run: CertificateRun, { plan, found, authority }: Step<'issue'>): Promise<Outcome> {
   const cause = causeOf(run, plan.reason, authority);
   const delay = delayIssuance(run, cause, authority);
-  if (delay !== undefined) return { ...found, refusal: delay.refusal, retryAt: delay.retryAt };
-  const result = await issueIntoSecret(run, found.secret, authority);
-  if (result.kind === 'refused') return { ...found, refusal: result.refusal, failed: true };
+  const due = { reason: plan.reason, message: plan.message };
+  if (delay !== undefined) return await keepLastGood(run, { found: { ...found, due, retryAt: delay.retryAt }, authority, refusal: delay.refusal });
+  const result = await issueIntoSecret(run, found.secret, authority).catch((error: unknown) => ({ kind: 'refused' as const, refusal: refusedWrite(error) }));
+  if (result.kind === 'refused') return await keepLastGood(run, { found: { ...found, due, failed: true }, authority, refusal: result.refusal });
   const state = authority === undefined ? 'self-signed' : { kind: 'ready' as const, authority };
   if (result.kind === 'found') return await decide(run, result.secret, state);
   reportIssued(run, plan.reason, result.secret);
@@ -127,7 +128,7 @@ async function configure(run: CertificateRun, findings: Findings, authority: Aut
   // Whoever is waited for wakes us; what was issued meanwhile is reported now.
   if (config === undefined) return findings.recentIssues === undefined ? WAITING : findings;
   if (config.kind === 'refused') return { ...findings, refusal: config.refusal };
-  const refusal = await writeConfigMap(run, config.configMap);
+  const refusal = await writeConfigMap(run, config.configMap).catch(refusedWrite);
   if (refusal !== undefined) return { ...findings, refusal };
   return config.advice === undefined ? findings : { ...findings, notices: [...findings.notices, { type: CONDITION.engineAdvice, status: 'True', reason: 'LongConnections', message: config.advice }] };
 }

@@ -1,7 +1,7 @@
 // The status of a TenantCertificate as it follows from what a reconcile found out. Pure; one patch carries all of it.
 import { isDeepStrictEqual } from 'node:util';
 import { CONDITION, OBSERVED_CONDITIONS, setCondition } from '../api/conditions.ts';
-import type { Condition, Refusal } from '../api/conditions.ts';
+import type { Condition, IssueReason, Refusal } from '../api/conditions.ts';
 import { OWN_ANNOTATION } from '../api/names.ts';
 import type { TenantCertificate, TenantCertificateStatus } from '../api/tenant-certificate.ts';
 import { parseInstant, writeInstant } from '../issuance/instant.ts';
@@ -19,6 +19,8 @@ export interface Findings {
   readonly recentIssues?: readonly RecentIssue[];
   /** Present: an attempt has just failed. */
   readonly failed?: true;
+  /** Present: a certificate is due, and could not be issued yet. */
+  readonly due?: { readonly reason: IssueReason; readonly message: string };
   /** When it is worth trying again. */
   readonly retryAt?: Date;
   /** What is unusual though all is well. */
@@ -27,8 +29,8 @@ export interface Findings {
 
 type Issued = NonNullable<TenantCertificateStatus['issued']>;
 
-/** Beyond this many the oldest are dropped from the list; the bound of the schema. */
-const MAX_ISSUED = 512;
+/** The bound of the schema. With so many unexpired ones nothing more is issued: a serial that is forgotten could not be revoked. */
+export const MAX_ISSUED = 512;
 
 export function certificateStatus(certificate: TenantCertificate, findings: Findings, now: Date): TenantCertificateStatus {
   const before = certificate.status ?? {};
@@ -84,7 +86,7 @@ export function revisionOf(secret: Pick<OwnedSecret, 'metadata'> | undefined): n
 
 function withSerial(issued: Issued, serial: Issued[number]): Issued {
   if (serial.issuerSHA256 === '' || issued.some(({ serialNumber, issuerSHA256 }) => serialNumber === serial.serialNumber && issuerSHA256 === serial.issuerSHA256)) return issued;
-  return [...issued, serial].slice(-MAX_ISSUED);
+  return [...issued, serial];
 }
 
 function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal }: Findings, now: Date): TenantCertificateStatus {
@@ -97,11 +99,14 @@ function attempts(before: TenantCertificateStatus, { failed, recentIssues, refus
 const LATCHED: ReadonlySet<string> = new Set([...OBSERVED_CONDITIONS, CONDITION.podsMissed]);
 
 /** Conditions of others stay; ours are told anew each time. */
-function conditions(before: readonly Condition[], { refusal, secret, notices }: Findings, generation: number, now: Date): Condition[] {
+function conditions(before: readonly Condition[], { refusal, secret, due, notices }: Findings, generation: number, now: Date): Condition[] {
   const ready = refusal === undefined
     ? { type: CONDITION.ready, status: 'True' as const, reason: 'Issued', message: `certificate ${secret?.serialNumber ?? ''} is stored in Secret ${secret?.metadata.name ?? ''}` }
     : { type: CONDITION.ready, status: 'False' as const, reason: refusal.reason, message: refusal.message };
-  const said = [ready, ...notices];
+  const issuing = due === undefined
+    ? { type: CONDITION.issuing, status: 'False' as const, reason: refusal?.reason ?? 'Issued', message: refusal === undefined ? 'no certificate is due' : 'nothing is issued while it is not Ready' }
+    : { type: CONDITION.issuing, status: 'True' as const, reason: due.reason, message: due.message };
+  const said = [ready, issuing, ...notices];
   const mine = new Set(said.map(({ type }) => type));
   return said.reduce<Condition[]>(
     (list, each) => setCondition(list, { ...each, observedGeneration: generation }, now),

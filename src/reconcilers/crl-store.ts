@@ -20,11 +20,16 @@ export function crlIssuerId({ pem }: StoredAnchor): string {
   return createHash('sha256').update(certificate.content.subject).update(certificate.content.publicKey).digest('hex');
 }
 
+export interface Signed {
+  readonly state: CrlState;
+  readonly pem: string;
+}
+
 /** `malformed`: the state is there and cannot be read, which nobody may take for an empty one. */
 export type StoredCrlState =
   | { readonly kind: 'none' }
   | { readonly kind: 'malformed'; readonly pem: string | undefined }
-  | { readonly kind: 'read'; readonly state: CrlState; readonly pem: string };
+  | ({ readonly kind: 'read' } & Signed);
 
 export class CrlStore {
   readonly #state: State;
@@ -53,7 +58,7 @@ export class CrlStore {
   }
 
   /** One write for all that is new. What was revoked by issuers that are retired is remembered: they may come back. */
-  async write(context: ReconcilerContext, signed: ReadonlyMap<string, { readonly state: CrlState; readonly pem: string }>, inForce: readonly string[]): Promise<void> {
+  async write(context: ReconcilerContext, signed: ReadonlyMap<string, Signed>, inForce: readonly string[]): Promise<void> {
     const next: Record<string, string> = { ...this.#state };
     for (const [id, { state, pem }] of signed) Object.assign(next, { [crlKeys(id).state]: writeCrlState(state), [crlKeys(id).crl]: pem });
     next[CRL_BUNDLE_KEY] = inForce.map((id) => next[crlKeys(id).crl] ?? '').join('');
@@ -64,7 +69,7 @@ export class CrlStore {
 /** More than this does not fit into a Secret, whose bound is 1 MiB. */
 export const LARGEST_SECRET = 1_000_000;
 
-export function sizeOf({ state, pem }: { readonly state: CrlState; readonly pem: string }): number {
+export function sizeOf({ state, pem }: Signed): number {
   // The CRL stands there twice: by itself and in the bundle.
   return writeCrlState(state).length + 2 * pem.length;
 }

@@ -23,7 +23,7 @@ export async function issueIntoSecret(run: CertificateRun, secret: OwnedSecret |
   const revision = Math.max(revisionOf(secret), run.certificate.status?.revision ?? 0) + 1;
   const content = newSecret(run, { certificate, anchorsPem: anchorsPem(authority) ?? certificate.issued.pem }, revision);
   const target = { client: context.client, resource: resources.Secret, signal };
-  const written = secret === undefined ? await createOwned<Secret>(target, content) : { kind: 'written' as const, object: await applyOwned<Secret>(target, content) };
+  const written = secret === undefined ? await createOwned<Secret>(target, content) : { kind: 'written' as const, object: await applyOwned<Secret>(target, content, secret.metadata) };
   if (written.kind === 'refused') return written;
   const next = pruneSecret(written.object);
   context.caches.secrets.observe(next);

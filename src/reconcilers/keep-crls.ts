@@ -1,9 +1,8 @@
 // Keeps the CRLs of an authority: one for each key whose anchor is published, signed anew when something was revoked or half of its life is
 // gone. Rule: what cannot be signed or stored leaves the last one in force, and a condition says so; an entry is never dropped.
-import { CONDITION } from '../api/conditions.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';
 import type { CrlState } from '../issuance/crl-state.ts';
-import { HOUR_MS, later, writeInstant } from '../issuance/instant.ts';
+import { HOUR_MS, later } from '../issuance/instant.ts';
 import { planRevocation } from '../issuance/plan-revocation.ts';
 import { revocationsOf, tenantRevocations } from '../issuance/revocations.ts';
 import type { Revocation } from '../issuance/revocations.ts';
@@ -13,7 +12,9 @@ import { readCrl, verifyCrl } from '../pki/read-crl.ts';
 import type { Notice, Revocations, StoredCrl } from './authority.ts';
 import { signers } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
+import { doesNotFit, expiring, postponed, tooLarge, unreadable } from './crl-notices.ts';
 import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
+import type { Signed } from './crl-store.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
 import { RefusedError } from './refused-error.ts';
@@ -32,11 +33,6 @@ interface Group {
   readonly issuers: readonly string[];
   /** Undefined: the key is gone. */
   readonly signer: Issuer | undefined;
-}
-
-interface Signed {
-  readonly state: CrlState;
-  readonly pem: string;
 }
 
 interface Kept {
@@ -94,7 +90,7 @@ async function keepOne(context: ReconcilerContext, { source, store, group, revoc
   const { id, issuers, signer } = group;
   const before = store.read(id);
   const now = context.now();
-  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store)], ...describeForeign(before.pem, issuers[0]) };
+  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store.place)], ...describeForeign(before.pem, issuers[0]) };
   const current = before.kind === 'none' ? undefined : before;
   const inForce = { group, isNew: false, ...(current && { current, crl: describeCrl(current) }) };
   if (signer === undefined) return { ...inForce, notices: expiring(source, current, now) };
@@ -139,9 +135,14 @@ function summarise(kept: readonly Kept[]): KeptCrls {
   return {
     crls: kept.flatMap(({ crl }) => crl ?? []),
     revocations: describeRevocations(new Set(signing), current.map(({ state }) => state)),
-    notices: kept.flatMap(({ notices }) => notices).slice(0, 2),
+    notices: oneOfEachType(kept.flatMap(({ notices }) => notices)),
     ...(recheck === undefined ? {} : { recheckAt: recheck }),
   };
+}
+
+/** Conditions are one of each type. */
+function oneOfEachType(notices: readonly Notice[]): Notice[] {
+  return [...new Map(notices.toReversed().map((notice) => [notice.type, notice])).values()];
 }
 
 function describeRevocations(issuers: ReadonlySet<string>, states: readonly CrlState[]): Revocations {
@@ -149,33 +150,4 @@ function describeRevocations(issuers: ReadonlySet<string>, states: readonly CrlS
   const entries = states.flatMap((state) => state.entries);
   const known = new Set(entries.map(({ issuerSHA256, serialNumber }) => `${issuerSHA256} ${serialNumber}`));
   return { issuers, published: first && { ...first, entries }, has: (issuerSHA256, serialNumber) => known.has(`${issuerSHA256} ${serialNumber}`) };
-}
-
-const LARGE = 256 * 1024;
-
-function tooLarge({ name }: AuthoritySource, crl: Signed | undefined): Notice[] {
-  if (crl === undefined || crl.pem.length <= LARGE) return [];
-  return [{ type: CONDITION.crlTooLarge, status: 'True', reason: 'CRLTooLarge', message: `the CRL of ${name} has ${crl.state.entries.length} entries and ${Math.ceil(crl.pem.length / 1024)} KiB, and stands in every certificate's ConfigMap; shorter durations of certificates keep it small` }];
-}
-
-function doesNotFit({ name }: AuthoritySource, next: Signed, current: Signed | undefined): Notice {
-  const until = current === undefined ? 'no CRL is published' : `the last one stays in force until ${writeInstant(current.state.nextUpdate)}`;
-  return { type: CONDITION.crlTooLarge, status: 'True', reason: 'CRLNotStored', message: `the next CRL of ${name}, with ${next.state.entries.length} entries, does not fit into a Secret: ${until}. Replace the authority` };
-}
-
-/** Servers that have one CRL demand one of every issuer, and one of those in use can sign none. */
-function postponed({ name }: AuthoritySource): Notice {
-  return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLPostponed', message: `nothing can be revoked yet: ${name} is being replaced and the key of the one before is gone` };
-}
-
-function unreadable(store: CrlStore): Notice {
-  return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLStateMalformed', message: `the state of the CRL in ${store.place} cannot be read, and nothing is signed in its place; restore it from a backup` };
-}
-
-/** Signed anew at half of its life, a CRL never has less than half of it left, unless something is wrong. */
-const WORRYING = 0.45;
-
-function expiring({ name, crl: { lifeMs } }: AuthoritySource, crl: Signed | undefined, now: Date): Notice[] {
-  if (crl === undefined || crl.state.nextUpdate.getTime() - now.getTime() > lifeMs * WORRYING) return [];
-  return [{ type: CONDITION.crlExpiring, status: 'True', reason: 'CRLExpiring', message: `the CRL of ${name} ends at ${writeInstant(crl.state.nextUpdate)} and could not be signed anew; after that every connection is refused` }];
 }

@@ -11,7 +11,7 @@ export interface OwnedSecret {
   readonly kind?: string;
   readonly metadata: ObjectMeta;
   readonly type?: string;
-  /** Data of state Secrets (anchors, CRL entries), which hold no key; absent for certificates. */
+  /** Data of state Secrets (anchors, CRL entries), which hold no key; absent for everything else. */
   readonly data?: Record<string, string>;
   readonly stored: StoredCertificate;
   /** Present when tls.crt could be read. */
@@ -29,7 +29,8 @@ const decode = (value: string | undefined) => (value === undefined || value === 
 export function pruneSecret(secret: Secret | OwnedSecret): OwnedSecret {
   if ('stored' in secret) return secret;
   const { data = {}, ...rest } = secret;
-  if (certificateNameOf(secret) === undefined) return { ...rest, data, stored: { state: 'Missing' }, files: {} };
+  const isState = secret.metadata.annotations?.[OWN_ANNOTATION.authority] !== undefined;
+  if (certificateNameOf(secret) === undefined) return { ...rest, ...(isState ? { data } : {}), stored: { state: 'Missing' }, files: {} };
   const files = Object.entries(SECRET_FILES).flatMap(([key, path]) => {
     const content = decode(data[key]);
     return content === undefined ? [] : [[path, sha256Hex(content)]];

@@ -2,7 +2,7 @@
 // somebody else is never overwritten; a 409 leads to one read and a judgement by our annotation.
 import type { Refusal } from '../api/conditions.ts';
 import type { ConfigMap, ObjectMeta, OwnerReference, Secret } from '../api/object-meta.ts';
-import { isAlreadyExists, isNotFound } from '../kube/api-error.ts';
+import { ApiError, isAlreadyExists, isForbidden, isInvalid, isNotFound } from '../kube/api-error.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { Resource } from '../kube/resources.ts';
@@ -53,9 +53,13 @@ function isOurs(object: Owned, wanted: Owned): boolean {
   return name === certificateNameOf(wanted) || (name === undefined && (wanted.metadata.ownerReferences ?? []).some(({ uid }) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid)));
 }
 
-/** Later writes: server-side apply, only after the object was seen to be ours. What we set before and leave out now is removed. */
-export async function applyOwned<T extends Owned>({ client, resource, signal }: Target, object: T, current?: ObjectMeta): Promise<T> {
-  if (current !== undefined && hasStaleOwner(current, object.metadata)) await client.mergePatch(resource, object.metadata, { metadata: { ownerReferences: owners(current, object.metadata) } }, { signal });
+/**
+ * Later writes: server-side apply to the very object that was seen to be ours; another one of that name, which took its place
+ * meanwhile, is a conflict. What we set before and leave out now is removed.
+ */
+export async function applyOwned<T extends Owned>({ client, resource, signal }: Target, wanted: T, current: ObjectMeta): Promise<T> {
+  const object = current.uid === undefined ? wanted : { ...wanted, metadata: { ...wanted.metadata, uid: current.uid } };
+  if (hasStaleOwner(current, object.metadata)) await client.mergePatch(resource, object.metadata, { metadata: { uid: current.uid, ownerReferences: owners(current, object.metadata) } }, { signal });
   const applied = await client.applyServerSide(resource, object, { signal });
   try {
     if (!(await takeOverFields({ client, resource, signal }, applied))) return applied;
@@ -75,6 +79,15 @@ export function hasStaleOwner(is: ObjectMeta, { ownerReferences = [] }: ObjectMe
 
 function owners(is: ObjectMeta, { ownerReferences = [] }: ObjectMeta): OwnerReference[] {
   return [...(is.ownerReferences ?? []).filter((owner) => !isCertificate(owner)), ...ownerReferences];
+}
+
+const TOO_LARGE = 413;
+
+/** What the API server will not take (a quota, a policy, a size) however often it is asked: for people to see. Anything else is thrown on. */
+export function refusedWrite(error: unknown): Refusal {
+  const isFinal = isForbidden(error) || isInvalid(error) || (error instanceof ApiError && error.code === TOO_LARGE);
+  if (!isFinal) throw error;
+  return { reason: 'WriteFailed', message: error.message.slice(0, 512) };
 }
 
 function notOwned({ kind }: Resource, name: string, owner: string | undefined): Refusal {
