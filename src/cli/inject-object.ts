@@ -34,8 +34,14 @@ export async function injectObject(object: ManifestObject, decide: Decide, defau
   if (carrier === undefined) return { object, reports: [] };
   const { kind = '', metadata: { name = '', namespace = defaultNamespace } = {} } = object;
   const injection = await decide(carrier.pod, namespace);
-  const report = { ...reportInjection(carrier.pod, namespace, injection), kind, name, sidecar: auditPod(carrier.pod, injection) };
+  const report = { ...reportInjection(carrier.pod, namespace, injection), kind, name, sidecar: auditObject(kind, carrier.pod, injection) };
   return { object: injection.outcome === 'inject' ? carrier.withPod(injectSidecar(carrier.pod, injection.sidecar)) : object, reports: [report] };
+}
+
+/** A template without a sidecar misses none: its pods get theirs from the webhook. */
+function auditObject(kind: string, pod: Pod, injection: Injection): SidecarState {
+  const state = auditPod(pod, injection);
+  return kind !== 'Pod' && state === 'Missing' ? 'None' : state;
 }
 
 /** The inverse; the same object if nothing is to be changed. */

@@ -24,8 +24,8 @@ describe('explain', () => {
     const deployment = { metadata: { name: 'hello', namespace: 'shop' }, spec: { template: pod } };
     const io = captureIo({ cluster: { ...withCertificate, object: (kind) => Promise.resolve(kind === 'Deployment' ? deployment : undefined) } });
     assert.equal(await explain(['deploy/hello'], io), 1);
-    assert.match(io.out(), /shop +deployment\/hello +Missing +refuse +HostNetwork +the pod uses the network of its node; remove/);
-    assert.match(io.out(), /shop +deployment\/hello +Missing +refuse +AppPortMissing +no container/);
+    assert.match(io.out(), /shop +deployment\/hello +None +refuse +HostNetwork +the pod uses the network of its node; remove/);
+    assert.match(io.out(), /shop +deployment\/hello +None +refuse +AppPortMissing +no container/);
   });
 
   for (const output of ['json', 'yaml'] as const) {

@@ -79,7 +79,7 @@ describe('kubectl tenant-mtls', { skip: cannotRunPods() }, () => {
   it('explains a workload, and why another is refused', async () => {
     const good = await inShop('explain', 'deployment/hello');
     assert.equal(good.code, 0);
-    assert.match(good.stdout, /deployment\/hello +\S+ +inject +TenantCertificate hello, engine nginx/);
+    assert.match(good.stdout, /deployment\/hello +None +inject +TenantCertificate hello, engine nginx/);
     const file = join(folder, 'pod.json');
     await writeFile(file, JSON.stringify(aPod({ name: 'bad', annotations: { 'tenant-mtls.dev/certificate': 'nowhere' }, containers: [hello()] })));
     const bad = await inShop('explain', '-f', file);
