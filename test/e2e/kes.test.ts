@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { eventually } from '../support/cluster.ts';
 import { cannotRunPods, certificateReady, credentialsOf, get, kubectl, podsOf, readyPod } from '../support/e2e.ts';
 import type { Credentials } from '../support/e2e.ts';
-import { startExample } from '../support/examples.ts';
+import { isReady, startExample } from '../support/examples.ts';
 import type { Example } from '../support/examples.ts';
 
 const PORT = { OptionalNoCA: 8443, Optional: 8444, Required: 8445 } as const;
@@ -36,7 +36,7 @@ describe('a TLS proxy before KES', { skip: cannotRunPods() }, () => {
     for (const name of ['kes-proxy', 'kes-proxy-node']) hosts[name] = (await readyPod(cluster, namespace, `app=${name}`)).status.podIP;
     await eventually(async () => {
       const pods = await podsOf(cluster, namespace, 'app=kes');
-      assert.equal(pods.filter(({ status }) => status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True')).length, 2);
+      assert.equal(pods.filter(isReady).length, 2);
       hosts['kes'] = pods[0]?.status.podIP ?? '';
     }, { timeoutMs: 90_000, intervalMs: 300 });
   });

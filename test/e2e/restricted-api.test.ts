@@ -7,7 +7,7 @@ import { resources } from '../../src/kube/resources.ts';
 import { eventually } from '../support/cluster.ts';
 import { cannotRunPods, certificateReady, credentialsOf, get, readyPod } from '../support/e2e.ts';
 import type { Answer } from '../support/e2e.ts';
-import { startExample } from '../support/examples.ts';
+import { startExample, switchEngine } from '../support/examples.ts';
 import type { Example } from '../support/examples.ts';
 
 describe('the restricted API', { skip: cannotRunPods() }, () => {
@@ -35,54 +35,63 @@ describe('the restricted API', { skip: cannotRunPods() }, () => {
     return await get({ host: gateway, port: 443, path, ca, servername: 'api.acme.example', ...(cert === undefined ? {} : { cert, key }) });
   };
 
-  it('redirects from port 80 to 443', async () => {
-    const { status, location } = await eventually(async () => await new Promise<{ status?: number | undefined; location?: string | undefined }>((resolve, reject) => {
-      const outgoing = request({ host: gateway, path: '/items?shelf=1', headers: { Host: 'api.acme.example' }, timeout: 3000 }, (response) => {
-        response.resume();
-        resolve({ status: response.statusCode, location: response.headers.location });
-      });
-      outgoing.on('timeout', () => outgoing.destroy(new Error('timeout'))).on('error', reject).end();
-    }));
-    assert.deepEqual([status, location], [301, 'https://api.acme.example/items?shelf=1']);
-  });
-
-  it('shows the public certificate and lets the scanner in', async () => {
-    const { status, body, serverSerial } = await eventually(async () => {
-      const answer = await ask('/', 'scanner-tls');
-      assert.equal(answer.status, 200);
-      return answer;
-    }, { timeoutMs: 20_000, intervalMs: 300 });
-    const { status: issued } = await certificateReady(example.cluster, example.namespace, 'public');
-    assert.deepEqual([status, body, serverSerial], [200, 'scanned\n', issued?.serialNumber]);
-  });
-
-  it('proves itself to the API server, and tells who the client is', async () => {
-    const { headers } = await ask('/', 'scanner-tls');
-    assert.deepEqual([headers['seen-proxy'], headers['seen-client']], ['gateway.acme.example', 'CN=scanner,O=warehouse']);
-  });
-
   const refused = {
     'a client without a certificate': undefined,
     'a client of another intermediate under the same root': 'printer-tls',
     'a client of the gateway\'s own issuer': 'gateway-tls',
     'a server of the public CA': 'public-tls',
   };
-  for (const [who, secretName] of Object.entries(refused)) {
-    it(`refuses ${who}`, async () => assert.equal((await ask('/', secretName)).status, 400));
-  }
 
-  it('advertises the intermediate and not the root', async () => {
-    const text = await new Promise<string>((resolve) => {
-      const args = ['s_client', '-connect', `${gateway}:443`, '-servername', 'api.acme.example', '-nameopt', 'RFC2253'];
-      execFile('openssl', args, { timeout: 5000 }, (_error, stdout) => resolve(stdout)).stdin?.end();
+  for (const engine of ['nginx', 'node']) {
+    describe(`with engine ${engine}`, () => {
+      before(async () => {
+        if (engine === 'node') await switchEngine(example, engine, ['gateway']);
+      });
+
+      it('redirects from port 80 to 443', async () => {
+        const { status, location } = await eventually(async () => await new Promise<{ status?: number | undefined; location?: string | undefined }>((resolve, reject) => {
+          const outgoing = request({ host: gateway, path: '/items?shelf=1', headers: { Host: 'api.acme.example' }, timeout: 3000 }, (response) => {
+            response.resume();
+            resolve({ status: response.statusCode, location: response.headers.location });
+          });
+          outgoing.on('timeout', () => outgoing.destroy(new Error('timeout'))).on('error', reject).end();
+        }));
+        assert.deepEqual([status, location], [301, 'https://api.acme.example/items?shelf=1']);
+      });
+
+      it('shows the public certificate and lets the scanner in', async () => {
+        const { status, body, serverSerial } = await eventually(async () => {
+          const answer = await ask('/', 'scanner-tls');
+          assert.equal(answer.status, 200);
+          return answer;
+        }, { timeoutMs: 20_000, intervalMs: 300 });
+        const { status: issued } = await certificateReady(example.cluster, example.namespace, 'public');
+        assert.deepEqual([status, body, serverSerial], [200, 'scanned\n', issued?.serialNumber]);
+      });
+
+      it('proves itself to the API server, and tells who the client is', async () => {
+        const { headers } = await ask('/', 'scanner-tls');
+        assert.deepEqual([headers['seen-proxy'], headers['seen-client']], ['gateway.acme.example', 'CN=scanner,O=warehouse']);
+      });
+
+      for (const [who, secretName] of Object.entries(refused)) {
+        it(`refuses ${who}`, async () => assert.equal((await ask('/', secretName)).status, 400));
+      }
+
+      it('advertises the intermediate and not the root', async () => {
+        const text = await new Promise<string>((resolve) => {
+          const args = ['s_client', '-connect', `${gateway}:443`, '-servername', 'api.acme.example', '-nameopt', 'RFC2253'];
+          execFile('openssl', args, { timeout: 5000 }, (_error, stdout) => resolve(stdout)).stdin?.end();
+        });
+        const [, names = ''] = /Acceptable client certificate CA names\n([\s\S]*?)\n(?:Requested|Client Certificate Types|Peer)/.exec(text) ?? [];
+        assert.deepEqual(names.split('\n').map((name) => /CN ?= ?([^,]+)/.exec(name)?.[1]), ['acme-intermediate-ca']);
+      });
+
+      it('does not talk to a server that its trust does not know', async () => {
+        assert.equal((await ask('/by-system-cas', 'scanner-tls')).status, 502);
+      });
     });
-    const [, names = ''] = /Acceptable client certificate CA names\n([\s\S]*?)\n(?:Requested|Client Certificate Types|Peer)/.exec(text) ?? [];
-    assert.deepEqual(names.split('\n').map((name) => /CN ?= ?([^,]+)/.exec(name)?.[1]), ['acme-intermediate-ca']);
-  });
-
-  it('does not talk to a server that its trust does not know', async () => {
-    assert.equal((await ask('/by-system-cas', 'scanner-tls')).status, 502);
-  });
+  }
 
   it('cannot be walked around: the API server takes nobody but the gateway', async () => {
     const { ca, cert, key } = await secret('scanner-tls');
