@@ -60,12 +60,12 @@ function uidInUse(pod: Pod) {
 
 /**
  * In a shared process namespace /proc/<pid>/root shows the files of another container to whoever may trace it (ptrace(2), PTRACE_MODE_READ_FSCREDS):
- * a process of the same user, or one with CAP_SYS_PTRACE.
+ * a process of the same user, or one with CAP_SYS_PTRACE. So nobody else may be, or become, either of them.
  */
 function processNamespaceShared(pod: Pod) {
   if (pod.spec?.shareProcessNamespace !== true && pod.spec?.hostPID !== true) return [];
   return foreignContainers(pod)
-    .filter((container) => mayTrace(container) || runsAsOurUser(pod, container))
+    .filter((container) => mayTrace(container) || mayBecomeAnybody(pod, container) || runsAsOurUser(pod, container))
     .map(({ name }) => finding('ProcessNamespaceShared', `the pod shares its process namespace, and container ${quote(name)} could read the sidecar's private key`));
 }
 
@@ -73,7 +73,24 @@ function runsAsOurUser(pod: Pod, { securityContext }: Container): boolean {
   return (securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser) === SIDECAR.uid;
 }
 
+/** These let a process trace others, or read files without a look at their owner. */
+const POWERFUL = /^(CAP_)?(ALL|SYS_PTRACE|SETUID|SYS_ADMIN|SYS_MODULE|SYS_RAWIO|DAC_READ_SEARCH)$/i;
+const SETUID = /^(CAP_)?(ALL|SETUID)$/i;
+
 function mayTrace({ securityContext }: Container): boolean {
-  const added = securityContext?.capabilities?.add ?? [];
-  return securityContext?.privileged === true || added.some((name) => /^(CAP_)?(SYS_PTRACE|ALL)$/i.test(name));
+  return securityContext?.privileged === true || (securityContext?.capabilities?.add ?? []).some((name) => POWERFUL.test(name));
+}
+
+/**
+ * Root has CAP_SETUID unless it is dropped, and an image's own user may be root. What is left is setuid programs: root can make one for any user,
+ * without CAP_SETUID too, so that gaining privileges by them must be switched off (no_new_privs).
+ */
+function mayBecomeAnybody(pod: Pod, { securityContext }: Container): boolean {
+  const dropsSetuid = (securityContext?.capabilities?.drop ?? []).some((name) => SETUID.test(name));
+  return securityContext?.allowPrivilegeEscalation !== false || (!dropsSetuid && !isNonRoot(pod, securityContext));
+}
+
+function isNonRoot({ spec }: Pod, own: Container['securityContext']): boolean {
+  const user = own?.runAsUser ?? spec?.securityContext?.runAsUser;
+  return user === undefined ? (own?.runAsNonRoot ?? spec?.securityContext?.runAsNonRoot) === true : user !== 0;
 }

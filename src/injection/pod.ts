@@ -66,9 +66,11 @@ export interface Container {
   readonly name: string;
   readonly image?: string;
   readonly command?: readonly string[];
+  readonly args?: readonly string[];
   readonly restartPolicy?: string;
   readonly ports?: readonly ContainerPort[];
   readonly env?: readonly EnvironmentVariable[];
+  readonly envFrom?: readonly unknown[];
   readonly resources?: Resources;
   readonly volumeMounts?: readonly VolumeMount[];
   readonly livenessProbe?: Probe;
@@ -96,7 +98,7 @@ export interface PodSpec {
   readonly shareProcessNamespace?: boolean;
   readonly os?: { readonly name: string };
   readonly nodeSelector?: Readonly<Record<string, string>> | null;
-  readonly securityContext?: { readonly runAsUser?: number } | null;
+  readonly securityContext?: Pick<SecurityContext, 'runAsUser' | 'runAsNonRoot'> | null;
   readonly resources?: Resources | null;
 }
 

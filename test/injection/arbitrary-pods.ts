@@ -30,7 +30,7 @@ const container = fc.record(
     name, image: name, ports: fc.array(containerPort, { maxLength: 3 }), resources,
     livenessProbe: probe, readinessProbe: probe, startupProbe: probe, lifecycle: fc.record({ postStart: hook, preStop: hook }, optional),
     volumeMounts: fc.array(fc.record({ name: fc.oneof(name, fc.constantFrom('tenant-mtls')), mountPath: fc.constantFrom('/a', '/opt/tenant-mtls') }), { maxLength: 2 }),
-    securityContext: fc.record({ runAsUser: fc.constantFrom(0, 1000, 65_533), privileged: fc.boolean(), capabilities: fc.constantFrom({ add: ['SYS_PTRACE'] }, { drop: ['ALL'] }) }, optional),
+    securityContext: fc.record({ runAsUser: fc.constantFrom(0, 1000, 65_533), privileged: fc.boolean(), allowPrivilegeEscalation: fc.boolean(), capabilities: fc.constantFrom({ add: ['SYS_PTRACE'] }, { drop: ['ALL'] }) }, optional),
     restartPolicy: fc.constant('Always'), someFutureField: fc.jsonValue({ maxDepth: 2 }),
   },
   { requiredKeys: ['name'] },
@@ -67,7 +67,7 @@ export const injectablePod: fc.Arbitrary<Pod> = fc.tuple(arbitraryPod, fc.boolea
 function withoutObstacles(pod: Pod, rewrite: boolean): Pod {
   const { 'example.com/a~b': foreign = '', ...rest } = pod.metadata?.annotations ?? {};
   const kubectl = Object.fromEntries(Object.entries(rest).filter(([key]) => key.startsWith('kubectl')));
-  const text = JSON.stringify(pod.spec, (key, value: unknown) => (key === 'hostPort' || key === 'hostNetwork' || key === 'securityContext' || key === 'grpc' ? undefined : value))
+  const text = JSON.stringify(pod.spec, (key, value: unknown) => (key === 'hostPort' || key === 'hostNetwork' || key === 'shareProcessNamespace' || key === 'securityContext' || key === 'grpc' ? undefined : value))
     .replaceAll('"containerPort":8443', '"containerPort":8444').replaceAll('"containerPort":15643', '"containerPort":15644')
     .replaceAll('"port":8443', '"port":8444').replaceAll('"port":15643', '"port":15644').replaceAll('"port":"http"', '"port":8081')
     .replaceAll('"name":"https"', '"name":"web"').replaceAll('"name":"tenant-mtls', '"name":"other-volume').replaceAll(String.raw`/\"; }`, '/fine');

@@ -1,6 +1,6 @@
 // The pods of the golden files: one for every workload kind and feature, and one for every reason to refuse. Named by a sentence.
 import type { InjectionContext } from '../../src/injection/decide-injection.ts';
-import type { Pod } from '../../src/injection/pod.ts';
+import type { Pod, SecurityContext } from '../../src/injection/pod.ts';
 import { aCertificate, aContainer, aContext, aPod, aProxiedCertificate } from './builders.ts';
 
 export interface Case {
@@ -17,6 +17,8 @@ const withProxy = (proxy: Record<string, unknown>) => aContext({ certificate: aP
 
 const loopbackApp = (container: Parameters<typeof aContainer>[0], annotations: Record<string, string> = {}) =>
   annotated({ 'rewrite-probes': 'true', ...annotations }, { containers: [aContainer({ ports: [{ name: 'web', containerPort: 8080 }], ...container })] });
+
+const sharing = (securityContext: SecurityContext) => aPod({ shareProcessNamespace: true, containers: [aContainer({ securityContext })] });
 
 const workloads: Record<string, Case> = {
   'a bare pod': { pod: aPod() },
@@ -56,7 +58,8 @@ const features: Record<string, Case> = {
   'volumes of the app': { pod: aPod({ volumes: [{ name: 'cache', emptyDir: {} }] }) },
   'a default container that the author chose': { pod: aPod({}, { annotations: { 'kubectl.kubernetes.io/default-container': 'app' } }) },
   'a pod-level security context': { pod: aPod({ securityContext: { runAsUser: 1000, runAsNonRoot: true, fsGroup: 2000 } as never }) },
-  'a shared process namespace without a tracer': { pod: aPod({ shareProcessNamespace: true }) },
+  'a shared process namespace without a tracer': { pod: sharing({ runAsNonRoot: true, allowPrivilegeEscalation: false }) },
+  'a shared process namespace with a root that can become nobody else': { pod: sharing({ runAsUser: 0, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } }) },
   'fields that this program does not know': { pod: { ...aPod({ futureField: { deep: [1, 2] }, containers: [aContainer({ futureContainerField: true })] }), futureTopLevel: 'kept' } as Pod },
   'requests and limits by annotation': { pod: annotated({ 'cpu-request': '50m', 'cpu-limit': '1', 'memory-request': '64Mi', 'memory-limit': '256Mi' }) },
   'a memory request above the default limit': { pod: annotated({ 'memory-request': '512Mi' }) },
@@ -109,6 +112,10 @@ const refused: Record<string, Case> = {
   'a pod of the sidecar\'s user': { pod: aPod({ securityContext: { runAsUser: 65_533 } }) },
   'a shared process namespace with SYS_PTRACE': { pod: aPod({ shareProcessNamespace: true, containers: [aContainer({ securityContext: { capabilities: { add: ['SYS_PTRACE'] } } })] }) },
   'a shared process namespace with a privileged container': { pod: aPod({ shareProcessNamespace: true, containers: [aContainer({ securityContext: { privileged: true } })] }) },
+  'a shared process namespace with the image\'s own user': { pod: sharing({ allowPrivilegeEscalation: false }) },
+  'a shared process namespace with an ordinary root': { pod: sharing({ runAsUser: 0, allowPrivilegeEscalation: false }) },
+  'a shared process namespace with setuid programs': { pod: sharing({ runAsUser: 0, capabilities: { drop: ['SETUID'] } }) },
+  'a shared process namespace with SETUID for a plain user': { pod: sharing({ runAsUser: 1000, allowPrivilegeEscalation: false, capabilities: { add: ['CAP_SETUID'] } }) },
   'the listener\'s port declared by the app': { pod: annotated({ 'app-port': '8080' }, { containers: [aContainer({ ports: [{ containerPort: 8443 }] })] }) },
   'the listener\'s port probed': { pod: aPod({ containers: [aContainer({ livenessProbe: { tcpSocket: { port: 8443 } } })] }) },
   'the status port in use': { pod: annotated({ 'app-port': '8080' }, { containers: [aContainer({ ports: [{ containerPort: 15_643 }] })] }) },
