@@ -1,5 +1,5 @@
-// Brings our container in a pod up to date. Ours are the fields that we build; what others have added (an API token's mount,
-// a LimitRange's limits, variables) stays.
+// Brings our container in a pod up to date. Ours are the fields that we build, and those that would change what it runs; what others have
+// added (an API token's mount, a LimitRange's limits, variables) stays.
 import { SIDECAR } from '../api/names.ts';
 import type { Container, Resources } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
@@ -10,8 +10,10 @@ export function mergeContainer(existing: Container | undefined, built: Container
   if (existing === undefined) return built;
   const foreignMounts = (existing.volumeMounts ?? []).filter(({ name }) => name !== SIDECAR.volume && name !== SIDECAR.runVolume);
   const foreignVariables = (existing.env ?? []).filter(({ name }) => !OUR_VARIABLES.test(name));
+  // A pod can be created with a container that pretends to be ours: what it is told beside our command is not kept.
+  const { args: _args, envFrom: _envFrom, ...kept } = existing;
   return {
-    ...existing,
+    ...kept,
     ...built,
     env: [...(built.env ?? []), ...foreignVariables],
     volumeMounts: [...(built.volumeMounts ?? []), ...foreignMounts],

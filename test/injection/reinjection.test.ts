@@ -45,6 +45,11 @@ describe('injecting again', () => {
     assert.deepEqual(again, { ...fresh, resizePolicy: [], env: [...(fresh.env ?? []), { name: 'TZ', value: 'UTC' }], volumeMounts: [...(fresh.volumeMounts ?? []), { name: 'token', mountPath: '/token' }], resources: { ...fresh.resources, limits: { memory: '128Mi', cpu: '2' } } });
   });
 
+  it('keeps nothing of a container that pretends to be ours but could tell it what to run', () => {
+    const pretended = editSidecar(injected(aPod()), (sidecar) => ({ ...sidecar, args: ['--unsafe-no-manifest'], envFrom: [{ configMapRef: { name: 'theirs' } }] }));
+    assert.deepEqual(injected(pretended), injected(aPod()));
+  });
+
   it('moves our container to the front when another webhook went before it', () => {
     const pod = injected(aPod());
     const moved = { ...pod, spec: { containers: [], ...pod.spec, initContainers: [{ name: 'istio-init', image: 'x' }, ...(pod.spec?.initContainers ?? [])] } };
