@@ -2,6 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { dump } from 'js-yaml';
+import { annotationsReference } from './annotations-reference.ts';
 import { apiReference } from './api-reference.ts';
 import { commandLineReference } from './command-line-reference.ts';
 import { customResourceDefinition, KINDS } from './custom-resources.ts';
@@ -14,6 +15,7 @@ const yaml = (value: object) => HEADER + dump(JSON.parse(JSON.stringify(value)),
 
 const files: Record<string, string> = {
   ...Object.fromEntries(KINDS.map((kind) => [`crds/${kind.plural}.yaml`, yaml(customResourceDefinition(kind))])),
+  'docs/reference/annotations.md': annotationsReference(),
   'docs/reference/api.md': apiReference(KINDS),
   'docs/reference/command-line.md': commandLineReference(),
   'docs/reference/operator.md': await operatorReference(),

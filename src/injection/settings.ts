@@ -43,7 +43,7 @@ const quantity = (example: string): Format<string> => ({
   parse: (text) => (parseQuantity(text) === undefined ? undefined : text),
 });
 
-const FORMATS: { readonly [S in Setting]: Format<NonNullable<Settings[S]>> } = {
+export const FORMATS: { readonly [S in Setting]: Format<NonNullable<Settings[S]>> } = {
   certificate: {
     expected: 'the name of a TenantCertificate: at most 63 lower-case letters, digits, "-" and "."',
     parse: (text) => (text.length <= 63 && NAME.test(text) ? text : undefined),
