@@ -3,7 +3,7 @@ import type { Exchange } from './exchange.ts';
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad Request', 404: 'Not Found', 405: 'Not Allowed', 408: 'Request Time-out', 417: 'Expectation Failed', 431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error', 502: 'Bad Gateway', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out',
+  500: 'Internal Server Error', 501: 'Not Implemented', 502: 'Bad Gateway', 503: 'Service Temporarily Unavailable', 504: 'Gateway Time-out', 505: 'HTTP Version Not Supported',
 };
 
 /** `detail` stands in the title and below the heading, as with nginx's 400s about certificates. */

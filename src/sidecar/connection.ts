@@ -25,6 +25,8 @@ export interface Connection {
   access: Access;
   /** Requests that are being answered. */
   activeRequests: number;
+  /** The answer under way is the last: what the client has sent behind it is not served. */
+  isClosing?: boolean;
   /** What is left to do when they have been answered: answers keep the order of the requests. */
   whenIdle?: () => void;
 }

@@ -1,4 +1,5 @@
 // What happens to a request: refused, redirected, or sent along a route. Pure.
+import type { RedirectModel } from '../proxy-model/model.ts';
 import type { DenialReason } from './authorize-peer.ts';
 import { BAD_CERTIFICATE, NO_CERTIFICATE } from './answer-page.ts';
 import type { Access } from './connection.ts';
@@ -19,25 +20,43 @@ const DENIALS: Readonly<Record<DenialReason, Extract<Decision, { kind: 'refuse' 
   no_route: { kind: 'refuse', status: 503, reason: 'no_route' },
 };
 const BAD_REQUEST: Decision = { kind: 'refuse', status: 400, reason: 'bad_request' };
+const NOT_IMPLEMENTED: Decision = { kind: 'refuse', status: 501, reason: 'bad_request' };
+const VERSION_NOT_SUPPORTED: Decision = { kind: 'refuse', status: 505, reason: 'bad_request' };
+/** TRACE would send a client the headers that are meant for the app. */
+const NOT_ALLOWED: Decision = { kind: 'refuse', status: 405, reason: 'bad_request' };
 
-type Request = Pick<Exchange, 'target' | 'rawHeaders' | 'httpVersion'>;
+type Request = Pick<Exchange, 'method' | 'target' | 'rawHeaders' | 'httpVersion'>;
+
+interface Client {
+  readonly policy: HeaderPolicy;
+  readonly remoteAddress: string;
+}
 
 /** The client first, then the request: one that is refused learns nothing from how its request is judged. */
-export function decideRequest(request: Request, { verdict, view, identityHeaders }: Access, { policy, remoteAddress }: { policy: HeaderPolicy; remoteAddress: string }): Decision {
+export function decideRequest(request: Request, { verdict, view, identityHeaders }: Access, { policy, remoteAddress }: Client): Decision {
   const { redirect } = view.model;
   if (verdict.kind === 'deny' && redirect === undefined) return DENIALS[verdict.reason];
   const headers = requestHeaders(request.rawHeaders, policy, { remoteAddress, identityHeaders });
+  const refusal = refuseMessage(request, headers, policy);
+  if (refusal !== undefined) return refusal;
   const target = parseTarget(request.target);
-  if (!hasGoodHost(request, headers, policy) || target === undefined) return BAD_REQUEST;
-  if (redirect !== undefined) {
-    const location = redirectTarget(redirect, headers.host, target.raw);
-    return location === undefined ? BAD_REQUEST : { kind: 'redirect', status: redirect.statusCode, location };
-  }
+  if (target === undefined) return BAD_REQUEST;
+  if (redirect !== undefined) return decideRedirect(redirect, headers, target);
   const route = verdict.kind === 'deny' ? undefined : selectRoute(verdict.routes, target);
   return route === undefined ? DENIALS.no_route : { kind: 'route', route, target, headers };
 }
 
-/** Exactly one; HTTP/1.0 knows requests without. */
-function hasGoodHost({ httpVersion }: Request, { host, hosts }: RequestHeaders, policy: HeaderPolicy): boolean {
-  return host === undefined ? httpVersion === '1.0' : hosts === 1 && policy.isHost(host);
+/** What servers may take for different things. */
+function refuseMessage({ method, httpVersion }: Request, { hasOtherCoding, host, hosts }: RequestHeaders, policy: HeaderPolicy): Decision | undefined {
+  if (httpVersion === 'other') return VERSION_NOT_SUPPORTED;
+  if (method === 'TRACE') return NOT_ALLOWED;
+  if (hasOtherCoding) return NOT_IMPLEMENTED;
+  // Exactly one Host; HTTP/1.0 knows requests without.
+  const hasGoodHost = host === undefined ? httpVersion === '1.0' : hosts === 1 && policy.isHost(host);
+  return hasGoodHost ? undefined : BAD_REQUEST;
+}
+
+function decideRedirect(redirect: RedirectModel, { host }: RequestHeaders, { raw }: RequestTarget): Decision {
+  const location = redirectTarget(redirect, host, raw);
+  return location === undefined ? BAD_REQUEST : { kind: 'redirect', status: redirect.statusCode, location };
 }

@@ -10,7 +10,7 @@ export interface Exchange {
   readonly method: string;
   /** As sent. */
   readonly target: string;
-  readonly httpVersion: string;
+  readonly httpVersion: '1.0' | '1.1' | '2.0' | 'other';
   /** Names and values in turn, as received, without pseudo fields. */
   readonly rawHeaders: readonly string[];
   /** undefined: the request has none. */

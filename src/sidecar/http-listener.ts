@@ -62,6 +62,7 @@ export class Http1Front {
 
   #serve(request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none'): void {
     const connection = connectionOf(request.socket);
+    if (connection.isClosing === true) return;
     const exchange = new Http1Exchange(connection, request, response, expectation);
     this.#latest.set(connection, exchange);
     if (this.#services.isDraining()) exchange.closeAfterwards();

@@ -32,8 +32,10 @@ export class Http1Exchange implements Exchange {
     return this.#request.url ?? '/';
   }
 
-  get httpVersion(): string {
-    return this.#request.httpVersion;
+  /** The parser also takes lines of HTTP/0.9 and HTTP/2.0, whose messages look different. */
+  get httpVersion(): Exchange['httpVersion'] {
+    const { httpVersion } = this.#request;
+    return httpVersion === '1.1' || httpVersion === '1.0' ? httpVersion : 'other';
   }
 
   get rawHeaders(): readonly string[] {
@@ -98,6 +100,7 @@ export class Http1Exchange implements Exchange {
   /** The connection closes after this answer. */
   closeAfterwards(): void {
     this.#response.shouldKeepAlive = false;
+    this.connection.isClosing = true;
   }
 
   /** The rest of the request is not HTTP. A request that is complete stays as it is: what is wrong comes behind it. */

@@ -57,6 +57,8 @@ export interface RequestHeaders {
   readonly host: string | undefined;
   readonly contentLength: string | undefined;
   readonly isChunked: boolean;
+  /** A coding that would have to be passed on, which is not done (nor by nginx): the body would not be what the upstream takes it for. */
+  readonly hasOtherCoding: boolean;
   readonly acceptsTrailers: boolean;
   /** How many there were: of several, proxies and servers would disagree which one counts. */
   readonly hosts: number;
@@ -81,8 +83,8 @@ export function requestHeaders(raw: readonly string[], policy: HeaderPolicy, { r
   if (found.cookie !== '') kept.push('Cookie', found.cookie);
   kept.push('X-Forwarded-For', found.forwardedFor + remoteAddress);
   for (const item of identityHeaders) kept.push(item);
-  const { host, contentLength, isChunked, acceptsTrailers, hosts } = found;
-  return { fields: kept, host, contentLength, isChunked, acceptsTrailers, hosts };
+  const { host, contentLength, isChunked, hasOtherCoding, acceptsTrailers, hosts } = found;
+  return { fields: kept, host, contentLength, isChunked, hasOtherCoding, acceptsTrailers, hosts };
 }
 
 /** Fields that are not simply passed on. */
@@ -95,6 +97,7 @@ class FoundFields {
   hosts = 0;
   contentLength: string | undefined;
   isChunked = false;
+  hasOtherCoding = false;
   acceptsTrailers = false;
 
   take(field: Exclude<Field, 'forward'>, value: string): void {
@@ -112,7 +115,10 @@ const TAKE: { readonly [F in Exclude<Field, 'forward' | 'drop'>]: (found: FoundF
     found.hosts += 1;
   },
   length: (found, value) => (found.contentLength = value),
-  coding: (found) => (found.isChunked = true),
+  coding: (found, value) => {
+    found.isChunked = true;
+    found.hasOtherCoding ||= value.trim().toLowerCase() !== 'chunked';
+  },
   te: (found, value) => (found.acceptsTrailers ||= /(^|[,\s])trailers\b/i.test(value)),
 };
 

@@ -21,7 +21,7 @@ export interface ExchangeServices {
 
 const FAILURES: Readonly<Record<string, number>> = { connect_timeout: 504, timeout: 504 };
 
-/** `closeAfterwards` ends the connection after this answer: a refusal of 400 does, as with nginx. */
+/** `closeAfterwards` ends the connection after this answer: a refusal does, as with nginx, except for want of a route. */
 export function serveExchange(exchange: Exchange, services: ExchangeServices, closeAfterwards: () => void): void {
   const startedAt = performance.now();
   const { connection } = exchange;
@@ -76,7 +76,7 @@ function judgeAndServe(exchange: Exchange, { services, record, closeAfterwards }
   }
   services.metrics.count('connectionsRefused', decision.reason);
   services.log.event('warn', 'request refused', { listener: access.view.model.name, reason: decision.reason, method: exchange.method, ...clientFields(connection) });
-  if (decision.status === 400) closeAfterwards();
+  if (decision.status !== 503) closeAfterwards();
   answerPage(exchange, decision.status, decision.detail);
 }
 

@@ -134,6 +134,8 @@ export function describeHeaders(engine: Engine, fleet: () => Fleet): void {
     'a folded header': 'GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n X-SSL-Client-CN: admin\r\n\r\n',
     'a NUL in a header': 'GET / HTTP/1.1\r\nHost: a\r\nX-A: b\0c\r\n\r\n',
     'a length that is no number': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +4\r\n\r\nabcd',
+    'a coding that would have to be undone': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    'a request that is refused in front of it': 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nGET /hidden HTTP/1.1\r\nHost: a\r\n\r\n',
     'no Host': 'GET / HTTP/1.1\r\n\r\n',
   };
   for (const [sentence, bytes] of Object.entries(SMUGGLED)) {

@@ -32,6 +32,13 @@ export function describeHttp(engine: Engine, fleet: () => Fleet): void {
     }));
   }
 
+  it('answers 405 to TRACE and CONNECT', () => withProxy({}, async (port, backend) => {
+    for (const line of ['TRACE / HTTP/1.1', 'CONNECT a:80 HTTP/1.1']) {
+      assert.match(await sendRaw(port, fleet().alice, `${line}\r\nHost: a\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 405 /, line);
+    }
+    assert.equal(backend.received.length, 0);
+  }));
+
   it('passes a body of known length and a chunked one on', () => withProxy({}, async (port) => {
     assert.equal((await sendAndSee(port, fleet().alice, '/', { method: 'POST', body: 'known' })).body, 'known');
     const chunked = await sendAndSee(port, fleet().alice, '/', { method: 'POST', body: 'chunked', headers: { 'transfer-encoding': 'chunked' } });
