@@ -17,7 +17,12 @@ const NAMED = 'has(self.commonName) || [self.?dnsNames, self.?ipAddresses, self.
 export const TenantCertificateSpec = record(
   {
     ...identityFields,
-    secretName: Type.Optional(objectName({ description: 'Secret to write; absent: <metadata.name>-tls.' })),
+    secretName: Type.Optional(
+      objectName({
+        description: 'Secret to write; absent: <metadata.name>-tls. Names that end in -anchors and -crl are kept for the state of authorities.',
+        rules: [{ rule: "!self.endsWith('-anchors') && !self.endsWith('-crl')", message: 'names that end in -anchors and -crl are kept for the state of authorities; choose another' }],
+      }),
+    ),
     secretTemplate: Type.Optional(
       record(
         { labels: Type.Optional(mapOfStrings(32, { description: 'Labels of the Secret.' })), annotations: Type.Optional(mapOfStrings(32, { description: 'Annotations of the Secret.' })) },

@@ -40,6 +40,13 @@ describe('delayIssuance', () => {
     it('waits no longer than the step when the clock was set back', () => assert.deepEqual(delay(aRun(failed, { now: at(-100 * HOUR) }))?.retryAt, at(-100 * HOUR + MINUTE)));
   });
 
+  it('issues nothing more while 512 are valid: a serial that is forgotten could not be revoked', () => {
+    const issued = Array.from({ length: 512 }, (_, index) => ({ serialNumber: String(index), notAfter: at((index + 1) * HOUR).toISOString(), issuerSHA256: 'f00' }));
+    const { refusal, retryAt } = delay(aRun({ issued })) ?? {};
+    assert.deepEqual([refusal?.reason, retryAt], ['IssuanceSuspended', at(HOUR)]);
+    assert.equal(delay(aRun({ issued: issued.slice(1) })), undefined);
+  });
+
   describe('in a loop', () => {
     const issuedThrice = (run: CertificateRun) => [0, 1, 2].reduce<RecentIssue[]>((list) => rememberIssue(list, causeOf(run, 'SecretMissing', AUTHORITY), at(0)), []);
     const recentIssues = issuedThrice(aRun());

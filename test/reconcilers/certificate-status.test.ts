@@ -49,10 +49,11 @@ describe('certificateStatus', () => {
     assert.deepEqual(judge(second, { secret: aSecret('BB') }, at(2 * DAY)).issued?.map(({ serialNumber }) => serialNumber), ['BB']);
   });
 
-  it('keeps the latest 512 of the list', () => {
-    const issued = Array.from({ length: 512 }, (_, index) => ({ serialNumber: String(index), notAfter: '2099-01-01T00:00:00Z', issuerSHA256: 'f00' }));
-    const { issued: list = [] } = judge({ issued }, { secret: aSecret('NEW') });
-    assert.deepEqual([list.length, list[0]?.serialNumber, list.at(-1)?.serialNumber], [512, '1', 'NEW']);
+  it('says which certificate is due, and that none is', () => {
+    const issuing = (status: ReturnType<typeof judge>) => status.conditions?.find(({ type }) => type === 'Issuing');
+    const due = judge({}, { refusal: REFUSAL, due: { reason: 'NeverIssued', message: 'no certificate has been issued yet' } });
+    assert.deepEqual([issuing(due)?.status, issuing(due)?.reason], ['True', 'NeverIssued']);
+    assert.deepEqual([issuing(judge(due, { secret: aSecret() }))?.status, issuing(judge(due, { secret: aSecret() }))?.reason], ['False', 'Issued']);
   });
 
   it('keeps the list and the revision while the Secret is gone', () => {

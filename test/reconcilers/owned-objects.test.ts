@@ -48,9 +48,13 @@ describe('pruneSecret', () => {
     assert.deepEqual([issuerOf(certificateSHA256), issuerOf('another')], ['f00', undefined]);
   });
 
-  it('keeps what is no certificate\'s as it is: anchors and CRLs', () => {
-    const state: Secret = { metadata: { name: 'shop-ca-anchors', namespace: 'shop' }, data: { a: base64('x') } };
+  it('keeps what an authority has stored: anchors and CRLs', () => {
+    const state: Secret = { metadata: { name: 'shop-ca-anchors', namespace: 'shop', annotations: { 'tenant-mtls.dev/authority': 'Secret/shop/shop-ca' } }, data: { a: base64('x') } };
     assert.deepEqual(pruneSecret(state).data, { a: base64('x') });
+  });
+
+  it('keeps no data of what only bears our label', () => {
+    assert.equal(pruneSecret({ metadata: { name: 'other', namespace: 'shop' }, data: { password: base64('x') } }).data, undefined);
   });
 
   const states: Record<string, [data: () => Record<string, string>, expected: object]> = {

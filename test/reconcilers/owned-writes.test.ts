@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { ConfigMap, OwnerReference } from '../../src/api/object-meta.ts';
 import { resources } from '../../src/kube/resources.ts';
-import { applyOwned, createOwned, findOwned, hasStaleOwner } from '../../src/reconcilers/owned-writes.ts';
+import { applyOwned, createOwned, findOwned, refusedWrite, hasStaleOwner } from '../../src/reconcilers/owned-writes.ts';
 import { appliedFields } from '../../src/reconcilers/take-over-fields.ts';
 import { json, play, status } from '../kube/scripted-server.ts';
 import type { Answer, ScriptedServer } from '../kube/scripted-server.ts';
@@ -85,13 +85,13 @@ describe('applyOwned', () => {
 
   it('writes once where all fields were applied before', async () => {
     const { server, target: to } = await target(answer([applied]));
-    await applyOwned(to, aConfigMap());
+    await applyOwned(to, aConfigMap(), aConfigMap().metadata);
     assert.deepEqual(asked(server), ['PATCH hello-proxy apply']);
   });
 
   it('takes over what it created once, and then takes away what is left out', async () => {
     const { server, target: to } = await target(answer([created, applied]), answer([applied]), answer([applied], '9'));
-    const written = await applyOwned(to, aConfigMap());
+    const written = await applyOwned(to, aConfigMap(), aConfigMap().metadata);
     assert.deepEqual(asked(server), ['PATCH hello-proxy apply', 'PATCH hello-proxy json', 'PATCH hello-proxy apply']);
     assert.deepEqual(JSON.parse(server.requests[1]?.body ?? ''), [
       { op: 'test', path: '/metadata/resourceVersion', value: '7' },
@@ -102,7 +102,13 @@ describe('applyOwned', () => {
 
   it('gives back what was written when taking over fails', async () => {
     const { target: to } = await target(answer([created, applied]), status(422, 'Invalid'));
-    assert.equal(((await applyOwned(to, aConfigMap())).metadata as { resourceVersion?: string }).resourceVersion, '7');
+    assert.equal(((await applyOwned(to, aConfigMap(), aConfigMap().metadata)).metadata as { resourceVersion?: string }).resourceVersion, '7');
+  });
+
+  it('names the object it has seen, so that another one of that name is a conflict', async () => {
+    const { server, target: to } = await target(status(409, 'Conflict'));
+    await assert.rejects(applyOwned(to, aConfigMap(), { ...aConfigMap().metadata, uid: 'seen' }), /409 Conflict/);
+    assert.equal((JSON.parse(server.requests[0]?.body ?? '') as { metadata: { uid?: string } }).metadata.uid, 'seen');
   });
 
   it('takes out an owner that is no longer wanted before anything else, and leaves owners of others', async () => {
@@ -136,4 +142,20 @@ describe('hasStaleOwner', () => {
     const meta = (ownerReferences: OwnerReference[] | undefined) => ({ name: 'x', namespace: 'y', ...(ownerReferences === undefined ? {} : { ownerReferences }) });
     it(`says ${expected} when ${sentence}`, () => assert.equal(hasStaleOwner(meta(is), meta(wanted)), expected));
   }
+});
+
+describe('refusedWrite', () => {
+  const thrownBy = async (code: number, reason: string) => {
+    const { target: to } = await target(status(code, reason));
+    return await createOwned(to, aConfigMap()).catch((error: unknown) => error);
+  };
+
+  for (const [code, reason] of [[403, 'Forbidden'], [422, 'Invalid'], [413, 'RequestEntityTooLarge']] as const) {
+    it(`is for people to see: ${code}`, async () => assert.equal(refusedWrite(await thrownBy(code, reason)).reason, 'WriteFailed'));
+  }
+
+  it('is thrown on where another try may succeed', async () => {
+    const error = await thrownBy(500, 'InternalError');
+    assert.throws(() => refusedWrite(error), /500/);
+  });
 });
