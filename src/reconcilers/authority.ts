@@ -83,6 +83,12 @@ export class Authorities {
     if (before === undefined || fingerprint(before) !== fingerprint(state)) this.#onChange(key);
   }
 
+  /** Of the CRL that ends first. */
+  earliestCrlEnd(): Date | undefined {
+    const ends = [...this.#states.values()].flatMap((state) => (state.kind === 'ready' ? state.authority.crls.map(({ nextUpdate }) => nextUpdate) : []));
+    return ends.length === 0 ? undefined : ends.reduce((first, end) => (end < first ? end : first));
+  }
+
   forget(key: string): void {
     if (this.#states.delete(key)) this.#onChange(key);
   }

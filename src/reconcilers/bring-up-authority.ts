@@ -21,6 +21,7 @@ export async function bringUpAuthority(context: ReconcilerContext, source: Autho
     const crls = await keepCrls(context, source, rotation);
     const authority = describeAuthority(source, rotation, crls);
     context.authorities.publish(source.key, { kind: 'ready', authority });
+    context.metrics.crlEnds(context.authorities.earliestCrlEnd());
     return { authority, rotation, ...nextLook(context, rotation, crls) };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;

@@ -1,4 +1,5 @@
 // May this certificate come from its Tenant: the Tenant's rules, its namespaces, and the names that older Tenants have claimed.
+import { isDeepStrictEqual } from 'node:util';
 import type { Refusal } from '../api/conditions.ts';
 import type { Tenant } from '../api/tenant.ts';
 import type { Cache } from '../kube/cache.ts';
@@ -27,7 +28,9 @@ export class TenantCollisions {
 
   constructor(tenants: Cache<Tenant>) {
     this.#tenants = tenants;
-    this.stop = tenants.onChange(() => this.#known.clear());
+    this.stop = tenants.onChange((_, before, after) => {
+      if (!isDeepStrictEqual(before?.spec.allow, after?.spec.allow)) this.#known.clear();
+    });
   }
 
   of(tenant: Tenant): readonly Collision[] {

@@ -28,6 +28,7 @@ export interface Caches {
 export interface IssuanceMetrics {
   issued(reason: string): void;
   refused(reason: RefuseReason): void;
+  crlEnds(earliest: Date | undefined): void;
 }
 
 export interface ReconcilerContext extends Signer {

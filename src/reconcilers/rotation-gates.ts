@@ -94,7 +94,8 @@ export function openGates({ writtenEverywhere, reissuedAll, loadedEverywhere }: 
   switch (phase) {
     case 'Prepared': return { writtenEverywhere: writtenEverywhere && isLoaded, reissuedAll };
     case 'Reissued': return { writtenEverywhere, reissuedAll: reissuedAll && isLoaded };
-    default: return { writtenEverywhere, reissuedAll };
+    case 'Stable':
+    case 'Distributed': return { writtenEverywhere, reissuedAll };
   }
 }
 

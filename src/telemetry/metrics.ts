@@ -34,6 +34,7 @@ export function createMetrics() {
     registry, missed: missedGauge(registry),
     issued: (reason: string) => issued.inc({ reason }),
     refused: (reason: RefuseReason) => refused.inc({ reason }),
+    crlEnds: instantGauge(registers, 'tenant_mtls_crl_earliest_end_timestamp_seconds', 'End of the CRL that ends first, of all that are kept; 0 when there is none.'),
     reconciled: (loop: Loop, outcome: string, durationMs: number) => {
       reconciles.inc({ loop, outcome });
       seconds.observe({ loop }, durationMs / 1000);
@@ -60,4 +61,9 @@ function missedGauge(registry: Registry) {
     registers: [registry],
   });
   return (kind: string, reason: string, count: number) => gauge.set({ kind, reason }, count);
+}
+
+function instantGauge(registers: Registry[], name: string, help: string): (instant: Date | undefined) => void {
+  const gauge = new Gauge({ name, help, registers });
+  return (instant) => gauge.set((instant?.getTime() ?? 0) / 1000);
 }
