@@ -7,7 +7,10 @@ import { nudgeOwners } from './admission/nudge-owners.ts';
 import { PendingOwners } from './admission/pending-owners.ts';
 import { runWebhook } from './admission/run-webhook.ts';
 import type { Webhook } from './admission/run-webhook.ts';
+import { wakeOwnersInTime } from './admission/wake-owners.ts';
+import { excludedNamespaces } from './admission/webhook-configuration.ts';
 import { WorkloadEvents } from './admission/workload-events.ts';
+import { nudgeStuckOwners } from './admission/stuck-owners.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controller/clock.ts';
 import { LeaderElection } from './controller/leader-election.ts';
@@ -37,7 +40,6 @@ interface Parts {
   readonly metrics: Metrics;
   readonly events: EventRecorder;
   readonly informers: Informers;
-  readonly pendingOwners: PendingOwners;
   readonly leadership: { isLeader: boolean };
 }
 
@@ -67,46 +69,44 @@ function build(config: Config, { log, client }: Pick<Parts, 'log' | 'client'>): 
     metrics: createMetrics(),
     events: new EventRecorder({ client, logger: log, instance: config.identity }),
     informers: createInformers(client, log, config.watchNamespaces),
-    pendingOwners: new PendingOwners(),
     leadership: { isLeader: false },
   };
 }
 
-function startWebhook({ config, client, log, metrics, informers, events, pendingOwners, leadership }: Parts, signal: AbortSignal): Webhook {
+function startWebhook({ config, client, log, metrics, informers, events, leadership }: Parts, signal: AbortSignal): Webhook {
   const { certificates, namespaces } = informers;
   let version: string | undefined;
   void client.request<{ gitVersion: string }>('GET', '/version').then(
     ({ gitVersion }) => (version = gitVersion),
     (error: unknown) => log.warn({ error: describeError(error) }, 'kubernetes version unknown'),
   );
-  const workloadEvents = new WorkloadEvents({ client, record: (object, note) => events.record(object, note) });
+  const workloadEvents = new WorkloadEvents({ client, monotonic: systemClock.monotonic, record: (object, note) => events.record(object, note) });
   const mutation = {
     ...createLookups({ client, certificates: certificates.cache, namespaces: namespaces.cache }),
     images: config.images,
     kubernetesVersion: () => version,
     recordEvent: (owner: PodOwner, note: EventNote) => workloadEvents.record(owner, note),
-    rememberOwner: (certificate: { readonly namespace: string; readonly name: string }, owner: PodOwner) => pendingOwners.add(certificate, owner),
+    excludedNamespaces: excludedNamespaces(config.namespace),
+    rememberOwner: wakeOwnersInTime({
+      certificates: certificates.cache, pending: new PendingOwners(),
+      wake: (owners) => void nudgeOwners({ client, log, now: systemClock.now }, owners),
+    }),
   };
   const { port, service, configuration } = config.webhook;
   return runWebhook(
-    { client, log, metrics, mutation, namespace: config.namespace, port, service, registration: configuration, isLeader: () => leadership.isLeader, notReadyBecause: () => unsynced(informers) },
+    {
+      client, log, metrics, mutation, namespace: config.namespace, port, service, registration: configuration,
+      isLeader: () => leadership.isLeader,
+      notReadyBecause: () => unsynced(informers),
+      onAnswering: () => void nudgeStuckOwners({ client, log, now: Date.now, namespaces: config.watchNamespaces }),
+    },
     signal,
   );
-}
-
-/** Each replica wakes the owners that it refused itself. */
-function nudgeWhenCreated({ informers, pendingOwners, client, log }: Parts): void {
-  informers.certificates.cache.onChange((_, before, after) => {
-    if (before !== undefined || after === undefined) return;
-    const owners = pendingOwners.take({ namespace: after.metadata.namespace ?? '', name: after.metadata.name });
-    if (owners.length > 0) void nudgeOwners({ client, log, now: Date.now }, owners);
-  });
 }
 
 async function lead(parts: Parts, signal: AbortSignal): Promise<void> {
   const { config, client, informers, log, metrics, events } = parts;
   await whenSynced(informers, signal);
-  nudgeWhenCreated(parts);
   const recordEvent = (object: KubeObject, note: EventNote) => events.record(object, note);
   const { certificates, namespaces, pods } = informers;
   const work = async (leading: AbortSignal) => {

@@ -55,7 +55,7 @@ function aReview(): string {
 function webhookMutate() {
   return createMutate({
     images: { nginx: 'nginx:bench', node: 'node:bench' }, kubernetesVersion: () => 'v1.35.4', certificate: () => certificate,
-    namespace: (name) => ({ metadata: { name } }), recordEvent: () => {}, rememberOwner: () => {},
+    namespace: (name) => ({ metadata: { name } }), excludedNamespaces: [], recordEvent: () => {}, rememberOwner: () => {},
   });
 }
 

@@ -52,6 +52,11 @@ export interface WebhookRegistration {
   readonly webhooks: readonly Webhook[];
 }
 
+/** Never injected: what the cluster itself lives on, and the operator. */
+export function excludedNamespaces(own: string): string[] {
+  return ['kube-system', 'kube-node-lease', own];
+}
+
 /** Without caBundle: that field is the operator's, which keeps it current. */
 export function buildRegistration({ name, service, namespace }: RegistrationOptions): WebhookRegistration {
   const common: Omit<Webhook, 'name' | 'rules' | 'matchConditions'> = {
@@ -65,7 +70,7 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
     reinvocationPolicy: 'IfNeeded',
     timeoutSeconds: 5,
     // An opted-out namespace is out of reach altogether: also the way out for an admin when the webhook is in trouble.
-    namespaceSelector: { matchExpressions: [named('NotIn', ['kube-system', 'kube-node-lease', namespace]), { key: ANNOTATION.inject, operator: 'NotIn', values: ['false'] }] },
+    namespaceSelector: { matchExpressions: [named('NotIn', excludedNamespaces(namespace)), { key: ANNOTATION.inject, operator: 'NotIn', values: ['false'] }] },
     objectSelector: {},
   };
   const create = ['CREATE'] as const;

@@ -18,7 +18,7 @@ const MUTATION: PodMutation = {
   kubernetesVersion: () => 'v1.35.4',
   certificate: (namespace, name) => (name === 'hello' ? ({ metadata: { namespace, name }, spec: { issuer: { kind: 'Secret', name: 'ca' }, commonName: 'hello' } } as TenantCertificate) : undefined),
   namespace: (name) => ({ metadata: { name } }),
-  recordEvent: () => {},
+  excludedNamespaces: [], recordEvent: () => {},
   rememberOwner: () => {},
 };
 

@@ -50,6 +50,7 @@ function aMutation(overrides: Partial<PodMutation> = {}): Recording {
       return name === 'hello' ? CERTIFICATE : undefined;
     },
     namespace: (name) => ({ metadata: { name } }),
+    excludedNamespaces: ['kube-system'],
     recordEvent: (owner, note) => void events.push({ owner, note }),
     rememberOwner: ({ namespace, name }, owner) => void remembered.push({ certificate: `${namespace}/${name}`, owner }),
     ...overrides,
@@ -123,6 +124,12 @@ describe(mutatePod.name, () => {
   it('leaves nothing behind in a dry run', async () => {
     const { mutation, events, remembered } = aMutation();
     const verdict = await mutatePod(mutation, aParsed({ dryRun: true, object: aPod({ [ANNOTATION.certificate]: 'later' }) }));
+    assert.deepEqual([verdict.outcome, events, remembered], ['refused', [], []]);
+  });
+
+  it('tells nobody and remembers nobody where the API server never asks: such a review is forged', async () => {
+    const { mutation, events, remembered } = aMutation();
+    const verdict = await mutatePod(mutation, aParsed({ namespace: 'kube-system', object: aPod({ [ANNOTATION.certificate]: 'later' }) }));
     assert.deepEqual([verdict.outcome, events, remembered], ['refused', [], []]);
   });
 

@@ -3,8 +3,10 @@ import { describe, it } from 'node:test';
 import type { PodOwner } from '../../src/admission/mutate-pod.ts';
 import { nudgeOwners, NUDGED_ANNOTATION } from '../../src/admission/nudge-owners.ts';
 import { PendingOwners } from '../../src/admission/pending-owners.ts';
+import { wakeOwnersInTime } from '../../src/admission/wake-owners.ts';
 import { WorkloadEvents } from '../../src/admission/workload-events.ts';
 import type { WorkloadEventsOptions } from '../../src/admission/workload-events.ts';
+import type { TenantCertificate } from '../../src/api/tenant-certificate.ts';
 import { ApiError } from '../../src/kube/api-error.ts';
 import { aRecorder } from './fixtures.ts';
 
@@ -60,32 +62,104 @@ describe(nudgeOwners.name, () => {
   });
 });
 
+describe(wakeOwnersInTime.name, () => {
+  const ref = { namespace: 'shop', name: 'hello' };
+  const certificate = { metadata: ref } as unknown as TenantCertificate;
+
+  function setUp() {
+    const known = new Map<string, TenantCertificate>();
+    let changed: (key: string, before?: TenantCertificate, after?: TenantCertificate) => void = () => assert.fail('nobody listens');
+    const woken: string[][] = [];
+    const certificates = { get: (key: string) => known.get(key), onChange: (handler: typeof changed) => (changed = handler) };
+    const remember = wakeOwnersInTime({ certificates, pending: new PendingOwners(), wake: (owners) => void woken.push(uids(owners)) });
+    const create = (): void => {
+      known.set('shop/hello', certificate);
+      changed('shop/hello', undefined, certificate);
+    };
+    return { remember, woken, create, change: () => changed('shop/hello', certificate, certificate) };
+  }
+
+  it('wakes who waits when the certificate appears, once', () => {
+    const { remember, woken, create, change } = setUp();
+    remember(ref, anOwner('a'));
+    remember(ref, anOwner('b'));
+    assert.deepEqual(woken, []);
+    create();
+    change();
+    assert.deepEqual(woken, [['a', 'b']]);
+  });
+
+  it('wakes at once whose certificate appeared while its pod was being refused', () => {
+    const { remember, woken, create } = setUp();
+    create();
+    remember(ref, anOwner('late'));
+    assert.deepEqual(woken, [['late']]);
+  });
+});
+
 describe(WorkloadEvents.name, () => {
   const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'hello', uid: 'd-1', controller: true };
   const note = { type: 'Warning', reason: 'HostNetwork', message: 'no' } as const;
+  const real = anOwner('a');
 
-  function setUp(get: () => Promise<unknown>) {
+  /** Answers with the object of that name, if there is one; `settled` resolves when everything that was asked has been answered. */
+  function setUp(objects: Record<string, object> = {}, monotonic = () => 0) {
     const recorded: unknown[] = [];
-    const enough = Promise.withResolvers<void>();
-    let gets = 0;
-    const client = { get: async () => { gets += 1; return await get(); } } as unknown as WorkloadEventsOptions['client'];
-    const events = new WorkloadEvents({ client, record: (object) => { recorded.push([object.kind, object.metadata?.name, object.metadata?.uid]); if (recorded.length === 2) enough.resolve(); } });
-    return { events, recorded, enough: enough.promise, gets: () => gets };
+    const asked: string[] = [];
+    const get = async (_resource: unknown, { namespace, name }: { namespace: string; name: string }): Promise<unknown> => {
+      asked.push(`${namespace}/${name}`);
+      return await (objects[`${namespace}/${name}`] === undefined ? Promise.reject(new ApiError('get', { code: 404 })) : Promise.resolve(objects[`${namespace}/${name}`]));
+    };
+    const client = { get } as unknown as WorkloadEventsOptions['client'];
+    const events = new WorkloadEvents({ client, monotonic, record: (object) => void recorded.push([object.kind, object.metadata?.name, object.metadata?.uid]) });
+    return { events, recorded, asked, settled: async () => await new Promise((resolve) => setImmediate(resolve)) };
   }
 
   it('tells the Deployment above the ReplicaSet, and asks once', async () => {
-    const { events, recorded, enough, gets } = setUp(async () => await Promise.resolve({ metadata: { ownerReferences: [deployment] } }));
-    events.record(anOwner('a'), note);
-    events.record(anOwner('a'), note);
-    await enough;
-    assert.deepEqual([recorded, gets()], [[['Deployment', 'hello', 'd-1'], ['Deployment', 'hello', 'd-1']], 1]);
+    const { events, recorded, asked, settled } = setUp({ 'shop/rs-a': { metadata: { uid: 'a', ownerReferences: [deployment] } } });
+    events.record(real, note);
+    events.record(real, note);
+    await settled();
+    assert.deepEqual([recorded, asked], [[['Deployment', 'hello', 'd-1'], ['Deployment', 'hello', 'd-1']], ['shop/rs-a']]);
   });
 
-  it('tells the owner itself when there is nobody above, or nobody answers', async () => {
-    const { events, recorded, enough } = setUp(async () => await Promise.reject(new ApiError('get', { code: 403 })));
-    events.record(anOwner('a'), note);
+  it('tells the owner itself when there is nobody above', async () => {
+    const { events, recorded, settled } = setUp({ 'shop/db': { metadata: { uid: 's' } } });
     events.record(anOwner('s', { kind: 'StatefulSet', name: 'db' }), note);
-    await enough;
-    assert.deepEqual(recorded.toSorted(), [['ReplicaSet', 'rs-a', 'a'], ['StatefulSet', 'db', 's']]);
+    await settled();
+    assert.deepEqual(recorded, [['StatefulSet', 'db', 's']]);
+  });
+
+  const forged: Record<string, PodOwner> = {
+    'an owner that does not exist': anOwner('gone'),
+    'an owner of another uid': anOwner('other', { name: 'rs-a' }),
+    'an owner of another namespace': { ...real, namespace: 'kube-system' },
+    'an owner of a kind that cannot be looked up': anOwner('a', { apiVersion: 'v1', kind: 'Secret', name: 'rs-a' }),
+    'an owner of the same kind in another group': anOwner('a', { apiVersion: 'example.com/v1' }),
+  };
+  for (const [name, owner] of Object.entries(forged)) {
+    it(`writes nothing about ${name}, even after the true one was told`, async () => {
+      const { events, recorded, settled } = setUp({ 'shop/rs-a': { metadata: { uid: 'a' } } });
+      events.record(real, note);
+      await settled();
+      events.record(owner, note);
+      await settled();
+      assert.equal(recorded.length, 1);
+    });
+  }
+
+  it('writes only so many, whatever is sent, and more when time has passed', async () => {
+    let now = 0;
+    const { events, recorded, asked, settled } = setUp({ 'shop/rs-a': { metadata: { uid: 'a' } } }, () => now);
+    for (let index = 0; index < 1000; index += 1) events.record(anOwner(`forged-${index}`), note);
+    await settled();
+    assert.deepEqual([recorded.length, asked.length], [0, 200]);
+    events.record(real, note);
+    await settled();
+    assert.deepEqual(recorded, []);
+    now += 1000;
+    for (let index = 0; index < 100; index += 1) events.record(real, note);
+    await settled();
+    assert.equal(recorded.length, 10);
   });
 });

@@ -64,7 +64,7 @@ describe('the serving certificates of two replicas', { skip }, () => {
     const serving = await first.promise;
     const mutate = createMutate({
       images: { nginx: 'nginx:test', node: 'node:test' }, kubernetesVersion: () => 'v1.35.0', certificate: () => certificate,
-      namespace: (name) => ({ metadata: { name } }), recordEvent: () => {}, rememberOwner: () => {},
+      namespace: (name) => ({ metadata: { name } }), excludedNamespaces: [], recordEvent: () => {}, rememberOwner: () => {},
     });
     const app = buildAdmissionApp({ mutate, log, metrics, notReadyBecause: () => [], tls: { serving } });
     await app.listen({ host: '127.0.0.1', port: 0 });

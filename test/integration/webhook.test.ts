@@ -112,6 +112,7 @@ class Webhook {
       kubernetesVersion: () => 'v1.35.0',
       certificate: (_namespace, name) => this.certificates.get(name),
       namespace: (name) => ({ metadata: { name } }),
+      excludedNamespaces: [],
       recordEvent: (_owner, { reason }) => void this.events.push(reason),
       rememberOwner: (certificate, owner) => this.pending.add(certificate, owner),
     };
