@@ -12,7 +12,7 @@ import type { PodOwner } from './mutate-pod.ts';
 export const NUDGED_ANNOTATION = `${GROUP}/nudged`;
 
 /** Controllers that back off. Anything else that makes pods is left to itself. */
-const NUDGEABLE: readonly Resource[] = [resources.ReplicaSet, resources.StatefulSet, resources.DaemonSet, resources.Job];
+export const NUDGEABLE: readonly Resource[] = [resources.ReplicaSet, resources.StatefulSet, resources.DaemonSet, resources.Job];
 
 export interface Nudging {
   readonly client: Pick<ApiClient, 'mergePatch'>;

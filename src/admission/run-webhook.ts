@@ -13,6 +13,7 @@ import { createMutate } from './mutate.ts';
 import type { PodMutation } from './mutate-pod.ts';
 import type { AdmissionMetrics } from './review-handler.ts';
 import { keepTesting } from './self-test.ts';
+import type { SelfTestResult } from './self-test.ts';
 import { ServingAuthority } from './serving-authority.ts';
 import { servingNames } from './webhook-authority.ts';
 
@@ -31,6 +32,8 @@ export interface WebhookOptions {
   readonly isLeader: () => boolean;
   /** What reviews wait for; empty when they can be answered. */
   readonly notReadyBecause: () => readonly string[];
+  /** Called at the first self-test that succeeds, and at each that does so after one that failed: reviews may have failed before. */
+  readonly onAnswering: () => void;
   readonly drainMs?: number;
 }
 
@@ -72,10 +75,7 @@ async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: 
   await keepTesting(
     {
       client, namespace, clock: systemClock,
-      onResult: ({ outcome, message }) => {
-        metrics.selfTested(outcome === 'Answered');
-        if (outcome !== 'Answered') log.warn({ outcome, detail: message }, 'webhook self-test failed');
-      },
+      onResult: tellSelfTests(options),
     },
     signal,
   ).catch((error: unknown) => log.error({ error: describeError(error) }, 'webhook self-test ended'));
@@ -83,6 +83,17 @@ async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: 
   await systemClock.sleep(options.drainMs ?? DRAIN_MS);
   await app.close();
   await keeping;
+}
+
+function tellSelfTests({ log, metrics, onAnswering }: WebhookOptions): (result: SelfTestResult) => void {
+  let wasAnswering = false;
+  return ({ outcome, message }) => {
+    const isAnswering = outcome === 'Answered';
+    metrics.selfTested(isAnswering);
+    if (!isAnswering) log.warn({ outcome, detail: message }, 'webhook self-test failed');
+    else if (!wasAnswering) onAnswering();
+    wasAnswering = isAnswering;
+  };
 }
 
 async function aborted(signal: AbortSignal): Promise<undefined> {
