@@ -47,10 +47,11 @@ export function decideRequest(request: Request, { verdict, view, identityHeaders
 }
 
 /** What servers may take for different things. */
-function refuseMessage({ method, httpVersion }: Request, { hasOtherCoding, host, hosts }: RequestHeaders, policy: HeaderPolicy): Decision | undefined {
+function refuseMessage({ method, httpVersion }: Request, { hasOtherCoding, isChunked, host, hosts }: RequestHeaders, policy: HeaderPolicy): Decision | undefined {
   if (httpVersion === 'other') return VERSION_NOT_SUPPORTED;
   if (method === 'TRACE') return NOT_ALLOWED;
   if (hasOtherCoding) return NOT_IMPLEMENTED;
+  if (isChunked && httpVersion === '1.0') return BAD_REQUEST; // RFC 9112, 6.1: its framing is faulty
   // Exactly one Host; HTTP/1.0 knows requests without.
   const hasGoodHost = host === undefined ? httpVersion === '1.0' : hosts === 1 && policy.isHost(host);
   return hasGoodHost ? undefined : BAD_REQUEST;

@@ -24,7 +24,8 @@ export interface ForwardRequest {
 }
 
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
-const BODY_BY_DEFAULT = new Set(['POST', 'PUT', 'PATCH']);
+/** Node announces a chunked body for any other method unless it is told the length. */
+const NO_BODY_BY_DEFAULT = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
 export function forwardHttp1(forward: ForwardRequest): void {
   const addresses = forward.pool.addresses.candidates();
@@ -38,6 +39,8 @@ class Attempt {
   readonly #index: number;
   #isOver = false;
   #isTimedOut = false;
+  /** Of the body; once there are any, nobody else can be sent the whole. */
+  #sentBytes = 0;
   #answer: IncomingMessage | undefined;
 
   constructor(forward: ForwardRequest, addresses: readonly Address[], index: number) {
@@ -69,12 +72,12 @@ class Attempt {
     if (isChunked || (exchange.body !== undefined && contentLength === undefined)) all.push('Transfer-Encoding', 'chunked');
     else if (contentLength !== undefined) all.push('Content-Length', contentLength);
     else if (exchange.upgrade !== undefined) all.push('Connection', 'Upgrade', 'Upgrade', exchange.upgrade.protocol);
-    else if (BODY_BY_DEFAULT.has(exchange.method)) all.push('Content-Length', '0'); // else Node would announce a chunked body
+    else if (!NO_BODY_BY_DEFAULT.has(exchange.method)) all.push('Content-Length', '0');
     return all;
   }
 
   #sendBody(request: ClientRequest): void {
-    const { exchange, policy } = this.#forward;
+    const { exchange } = this.#forward;
     const { body } = exchange;
     if (body === undefined) {
       request.end();
@@ -84,15 +87,26 @@ class Attempt {
       if (exchange.expectsContinue && !exchange.hasAnswered) exchange.sendContinue();
       request.flushHeaders();
       relayBody(body, request, {
-        onChunk: (bytes) => (exchange.traffic.bytesIn += bytes),
-        onEnd: () => {
-          addTrailers(request, requestTrailers(exchange.rawTrailers, policy));
-          request.end();
+        onChunk: (bytes) => {
+          this.#sentBytes += bytes;
+          exchange.traffic.bytesIn += bytes;
         },
+        onEnd: () => this.#endBody(request),
       });
     };
     // The body can be read once only: not before there is somebody to send it to.
     request.once('socket', (socket: Socket) => whenReady(socket, begin));
+  }
+
+  /** What was announced and what was sent must never differ: the rest would be taken for the next request. */
+  #endBody(request: ClientRequest): void {
+    const { exchange, headers: { contentLength, isChunked }, policy } = this.#forward;
+    if (!isChunked && contentLength !== undefined && Number(contentLength) !== this.#sentBytes) {
+      request.destroy(new Error('the body is not as long as announced'));
+      return;
+    }
+    addTrailers(request, requestTrailers(exchange.rawTrailers, policy));
+    request.end();
   }
 
   #onResponse(request: ClientRequest, answer: IncomingMessage, address: Address): void {
@@ -160,7 +174,7 @@ class Attempt {
 
   #mayRetry(request: ClientRequest, reason: UpstreamError): boolean {
     const { exchange } = this.#forward;
-    if (exchange.isGone || reason === 'timeout') return false;
+    if (exchange.isGone || reason === 'timeout' || this.#sentBytes > 0) return false;
     const isSafe = !isReady(request.socket) || (IDEMPOTENT.has(exchange.method) && exchange.body === undefined);
     const isStale = request.reusedSocket && reason === 'reset';
     return isSafe && (isStale || this.#index + 1 < this.#addresses.length);

@@ -7,7 +7,7 @@ type Field = 'forward' | 'drop' | 'connection' | 'forwarded-for' | 'host' | 'len
 
 const KNOWN: ReadonlyMap<string, Field> = new Map<string, Field>([
   ['connection', 'connection'], ['keep-alive', 'drop'], ['proxy-connection', 'drop'], ['proxy-authenticate', 'drop'], ['proxy-authorization', 'drop'], ['http2-settings', 'drop'],
-  ['upgrade', 'drop'], ['te', 'te'], ['transfer-encoding', 'coding'], ['content-length', 'length'], ['expect', 'drop'], ['host', 'host'], ['cookie', 'cookie'],
+  ['upgrade', 'drop'], ['te', 'te'], ['transfer-encoding', 'coding'], ['content-length', 'length'], ['expect', 'drop'], ['trailer', 'drop'], ['host', 'host'], ['cookie', 'cookie'],
   ['x-forwarded-for', 'forwarded-for'],
 ]);
 
@@ -16,8 +16,8 @@ const IDENTITY_PREFIX = 'x-ssl-client-';
 /** Names come in the same few spellings again and again; bounded, since a client chooses them. */
 const MAX_REMEMBERED = 1024;
 
-/** RFC 3986: an IP literal or a name of unreserved characters, and a port. */
-const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~-]+)(?::\d{0,5})?$/;
+/** RFC 3986: an IP literal or a name of unreserved characters (nginx adds: no empty label), and a port. */
+const HOST = /^(?!.*\.\.)(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~-]+)(?::\d{0,5})?$/;
 
 /** Tells the fields of one listener apart (its certificate header is configured). */
 export class HeaderPolicy {
@@ -137,7 +137,7 @@ export function requestTrailers(raw: readonly string[], policy: HeaderPolicy): s
   return raw.filter((_, index) => policy.fieldOf(raw[index - (index % 2)] ?? '') === 'forward');
 }
 
-const RESPONSE_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te']);
+const RESPONSE_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te', 'trailer']);
 
 /** What an upstream answered, without what belongs to its connection. */
 export function responseHeaders(raw: readonly string[]): string[] {
