@@ -18,6 +18,8 @@ export class Http2Front {
   }
 
   accept(connection: Connection): void {
+    // HTTP/2 knows no half-open connections, and a session does not notice that its client has gone while the socket allows them.
+    connection.socket.allowHalfOpen = false;
     const session = performServerHandshake(connection.socket, {
       maxSendHeaderBlockLength: 64 * 1024,
       strictSingleValueFields: false, // an app that repeats a field it should not is no reason to fail

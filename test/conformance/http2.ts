@@ -5,8 +5,9 @@ import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type ClientHttp2Session, type ClientHttp2Stream, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
+import { eventually } from '../support/nginx-sidecar.ts';
 import { HttpBackend, type Received } from './backend.ts';
-import { credentials, sendAndSee, valuesOf } from './client.ts';
+import { credentials, isOver, openTls, sendAndSee, valuesOf } from './client.ts';
 import type { Engine } from './engine.ts';
 import type { Fleet, Identity } from './fleet.ts';
 import { aSetup, type Parts } from './setups.ts';
@@ -79,6 +80,17 @@ export function describeHttp2(engine: Engine, fleet: () => Fleet): void {
     await new Promise((resolve) => request.socket.once('close', resolve));
     assert.equal((await ask(session, { ':path': '/' })).headers[':status'], 200);
   }));
+
+  it('lets go of a connection that its client has left', async () => {
+    await using backend = await HttpBackend.start();
+    await using proxy = await engine.start(await aSetup(fleet(), backend.port));
+    for (const bytes of ['', 'PRI * HT', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0']) {
+      const socket = await openTls(proxy.port('https'), fleet().alice, { ALPNProtocols: ['h2'] });
+      socket.end(bytes);
+      await isOver(socket);
+    }
+    if (engine.name === 'node') await eventually(async () => (/tenant_mtls_connections_open 0$/m.test(await proxy.metrics()) ? true : undefined), 'nothing is left open');
+  });
 
   const withGrpc = async (serve: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void, action: (session: ClientHttp2Session, port: number, server: Http2Server) => Promise<void>) => {
     const server = createServer().listen(0, '127.0.0.1');
