@@ -30,7 +30,7 @@ export const TenantCertificateSpec = record(
       ),
     ),
     deletionPolicy: Type.Optional(oneOf(['Delete', 'Retain'] as const, { description: 'What happens to the Secret when this object is deleted; absent: Delete, or Retain for a CA.' })),
-    networkPolicy: oneOf(['Unmanaged', 'Managed'] as const, { description: 'Managed: a NetworkPolicy closes the upstream ports of our pods to everyone.', default: 'Unmanaged' }),
+    networkPolicy: oneOf(['Unmanaged', 'Managed'] as const, { description: 'Managed: a NetworkPolicy closes the upstream ports of our pods to everyone. It allows all other ports: policies add up, so beside a stricter one of yours it opens what that one closes.', default: 'Unmanaged' }),
     proxy: Type.Optional(ProxySpec),
   },
   {

@@ -1,5 +1,5 @@
 // What the API and the sidecars show of the replacement of an authority. One rule: what is not seen to be written is not written; only
-// certificates that are refused for good (revoked, or forbidden by policy) hold nobody up.
+// certificates that are refused for good (revoked, or forbidden by policy) hold nobody up, nor do faults of those who only trust it.
 import { performance } from 'node:perf_hooks';
 import { OWN_ANNOTATION } from '../api/names.ts';
 import type { TenantCertificate } from '../api/tenant-certificate.ts';
@@ -32,7 +32,7 @@ export interface Measured {
 /** `authority`: its key. */
 export function measureGates(caches: Caches, authority: string, { anchors, activeSHA256, convergedManifest }: Measured): GateFacts {
   const issued = caches.certificates.by(INDEX.authority, authority).filter(isServed);
-  const trusting = caches.certificates.by(INDEX.trust, authority).filter(isServed);
+  const trusting = caches.certificates.by(INDEX.trust, authority).filter((certificate) => isServed(certificate) && isReady(certificate));
   const caFile = sha256Hex(Buffer.from(anchors.map(({ pem }) => pem).join('')));
   const unwritten = [
     ...issued.filter((certificate) => (secretOf(caches, certificate)?.files['caCerts/ca.crt'] ?? caFile) !== caFile),
@@ -56,6 +56,11 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set(['Revoked', 'PolicyViolation', 
 function isServed({ metadata, status }: TenantCertificate): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return metadata.deletionTimestamp === undefined && !(ready?.status === 'False' && LEFT_BEHIND.has(ready.reason));
+}
+
+/** Whoever names a Tenant in `trust` must not be able to keep its old CA alive by a fault of their own. */
+function isReady({ status }: TenantCertificate): boolean {
+  return status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'False';
 }
 
 function keyOf({ metadata: { namespace, name } }: TenantCertificate): string {

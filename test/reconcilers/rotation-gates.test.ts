@@ -68,6 +68,7 @@ describe('measureGates', () => {
     'waits for nobody who is revoked': [{ secret: { anchors: [OLD], issuer: 'old' }, bundle: [OLD], ready: 'Revoked' }, 'written reissued loaded'],
     'waits for nobody whom policy forbids': [{ secret: both, bundle: [NEW, OLD], ready: 'PolicyViolation' }, 'written reissued loaded'],
     'waits for whoever has another fault': [{ secret: both, bundle: [OLD], ready: 'TrustSourceMissing' }, 'loaded inUse < shop/hello'],
+    'waits for no fault of whoever only trusts it': [{ trusting: true, bundle: [OLD, FOREIGN], ready: 'IssuerNotFound' }, 'written reissued loaded'],
     'waits for nobody who is being deleted': [{ secret: both, bundle: [OLD], certificate: { deletionTimestamp: '2026-11-01T00:00:00Z' } }, 'written reissued loaded'],
   };
   for (const [sentence, [situation, expected]] of Object.entries(cases)) it(sentence, () => assert.equal(measure(situation), expected));
