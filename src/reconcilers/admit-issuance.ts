@@ -25,14 +25,30 @@ export function recentIssues({ certificate }: CertificateRun): RecentIssue[] {
 
 /** Undefined: go on. Budgets of tenants are spent by asking. */
 export function delayIssuance(run: CertificateRun, cause: IssueCause, authority: Authority | undefined): Delay | undefined {
-  return stillBackingOff(run) ?? findLoop(recentIssues(run), cause, run.now) ?? tooManyValid(run) ?? overBudget(run, authority?.tenant);
+  return stillBackingOff(run, authority) ?? findLoop(recentIssues(run), cause, run.now) ?? tooManyValid(run) ?? overBudget(run, authority?.tenant);
 }
 
-/** What failed is tried again at once when the object was edited since. */
-function stillBackingOff({ certificate: { status = {}, metadata }, now, context }: CertificateRun): Delay | undefined {
+/** Who was to sign what failed last, by the uid of the certificate; forgotten at a restart, which only makes the wait longer. */
+const failures = new WeakMap<object, Map<string, string>>();
+
+/** To be called when an attempt has failed. */
+export function rememberFailure({ context, certificate: { metadata } }: CertificateRun, authority: Authority | undefined): void {
+  const known = failures.get(context.authorities) ?? new Map<string, string>();
+  failures.set(context.authorities, known);
+  known.set(metadata.uid ?? '', authority?.issuer.sha256 ?? '');
+}
+
+function hasOtherIssuer({ context, certificate: { metadata } }: CertificateRun, authority: Authority | undefined): boolean {
+  const failed = failures.get(context.authorities)?.get(metadata.uid ?? '');
+  return failed !== undefined && failed !== (authority?.issuer.sha256 ?? '');
+}
+
+/** What failed is tried again at once when the object was edited since, or somebody else is to sign. */
+function stillBackingOff(run: CertificateRun, authority: Authority | undefined): Delay | undefined {
+  const { certificate: { status = {}, metadata }, now, context } = run;
   const { failedIssuanceAttempts: failedAttempts = 0, conditions = [] } = status;
   const ready = conditions.find(({ type }) => type === 'Ready');
-  if (failedAttempts === 0 || ready === undefined || status.observedGeneration !== metadata.generation) return undefined;
+  if (failedAttempts === 0 || ready === undefined || status.observedGeneration !== metadata.generation || hasOtherIssuer(run, authority)) return undefined;
   const waitMs = untilNextAttemptMs({ failedAttempts, lastFailureTime: parseInstant(status.lastFailureTime) }, now, context.random());
   return waitMs === 0 ? undefined : { retryAt: later(now, waitMs), refusal: { reason: ready.reason as Refusal['reason'], message: ready.message } };
 }

@@ -9,7 +9,7 @@ import { rememberIssue } from '../issuance/loop-breaker.ts';
 import { planIssuance } from '../issuance/plan-issuance.ts';
 import type { Plan } from '../issuance/plan-issuance.ts';
 import { resources } from '../kube/resources.ts';
-import { causeOf, delayIssuance, recentIssues } from './admit-issuance.ts';
+import { causeOf, delayIssuance, recentIssues, rememberFailure } from './admit-issuance.ts';
 import { authorityKey } from './authority.ts';
 import type { Authority, AuthorityState } from './authority.ts';
 import { certificateNotices } from './certificate-notices.ts';
@@ -112,7 +112,10 @@ async function issue(run: CertificateRun, { plan, found, authority }: Step<'issu
   const due = { reason: plan.reason, message: plan.message };
   if (delay !== undefined) return await keepLastGood(run, { found: { ...found, due, retryAt: delay.retryAt }, authority, refusal: delay.refusal });
   const result = await issueIntoSecret(run, found.secret, authority).catch((error: unknown) => ({ kind: 'refused' as const, refusal: refusedWrite(error) }));
-  if (result.kind === 'refused') return await keepLastGood(run, { found: { ...found, due, failed: true }, authority, refusal: result.refusal });
+  if (result.kind === 'refused') {
+    rememberFailure(run, authority);
+    return await keepLastGood(run, { found: { ...found, due, failed: true }, authority, refusal: result.refusal });
+  }
   const state = authority === undefined ? 'self-signed' : { kind: 'ready' as const, authority };
   if (result.kind === 'found') return await decide(run, result.secret, state);
   reportIssued(run, plan.reason, result.secret);
