@@ -178,6 +178,20 @@ describe('a CA Secret', { skip: missingCluster() }, () => {
     assert.equal(textOf(first, 'ca.crt'), textOf(second, 'ca.crt'));
   });
 
+  it('that forbids a name is named with it, and the next one that allows it signs without delay', async () => {
+    const strict = openssl.selfSigned('strict', { extensions: ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign', '-addext', 'nameConstraints=critical,permitted;DNS:allowed.example'] });
+    await putCa('strict-ca', strict);
+    await ask('constrained', 'strict-ca');
+    await eventually(async () => {
+      const { status } = await certificates.get('constrained');
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+      assert.deepEqual([ready?.status, status?.failedIssuanceAttempts], ['False', 1]);
+      assert.match(ready?.message ?? '', /constrained\.example|name constraints/);
+    });
+    await putCa('strict-ca', ca);
+    await certificates.ready('constrained');
+  });
+
   it('that is replaced makes each of its certificates be issued once more, and trust follows', async () => {
     await putCa('replaced-ca', ca);
     for (const name of ['one', 'two']) await ask(name, 'replaced-ca');

@@ -4,7 +4,7 @@ import type { TenantCertificateStatus } from '../../src/api/tenant-certificate.t
 import { desireCertificate } from '../../src/issuance/desired-certificate.ts';
 import { rememberIssue } from '../../src/issuance/loop-breaker.ts';
 import type { RecentIssue } from '../../src/issuance/loop-breaker.ts';
-import { causeOf, delayIssuance } from '../../src/reconcilers/admit-issuance.ts';
+import { causeOf, delayIssuance, rememberFailure } from '../../src/reconcilers/admit-issuance.ts';
 import type { Authority } from '../../src/reconcilers/authority.ts';
 import type { CertificateRun } from '../../src/reconcilers/certificate-run.ts';
 import { aTenantCertificate, at, HOUR, MINUTE } from '../issuance/builders.ts';
@@ -33,6 +33,12 @@ describe('delayIssuance', () => {
     });
     it('tries again when the minute is over', () => assert.equal(delay(aRun(failed, { now: at(MINUTE) })), undefined));
     it('tries again at once when the object was edited', () => assert.equal(delay(aRun(failed, { generation: 2 })), undefined));
+    it('tries again at once when somebody else is to sign', () => {
+      const authorities = {};
+      rememberFailure(aRun(failed, { authorities }), AUTHORITY);
+      assert.notEqual(delay(aRun(failed, { authorities })), undefined);
+      assert.equal(delay(aRun(failed, { authorities }), { issuer: { sha256: 'bar' } } as unknown as Authority), undefined);
+    });
     it('waits longer after more failures, eight hours at most', () => {
       assert.deepEqual(delay(aRun({ ...failed, failedIssuanceAttempts: 4 }))?.retryAt, at(8 * MINUTE));
       assert.deepEqual(delay(aRun({ ...failed, failedIssuanceAttempts: 1000 }))?.retryAt, at(8 * HOUR));
