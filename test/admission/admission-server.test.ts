@@ -7,9 +7,10 @@ import { describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { createAdmissionServer, renewServingCertificate } from '../../src/admission/admission-server.ts';
-import type { ServerTimeouts } from '../../src/admission/admission-server.ts';
+import type { ServerBounds } from '../../src/admission/admission-server.ts';
 import type { Verdict } from '../../src/admission/review.ts';
 import { makeAuthority, servingNames, signLeaf } from '../../src/admission/webhook-authority.ts';
+import { eventually } from '../support/cluster.ts';
 import { aBigReview, aListeningApp, aReview, aServingCertificate, UNCHANGED } from './fixtures.ts';
 
 interface Target { readonly port: number; readonly ca: string; readonly agent?: Agent }
@@ -34,6 +35,11 @@ async function handshake(options: ConnectionOptions): Promise<TLSSocket> {
   socket.once('secureConnect', () => resolve(socket));
   socket.once('error', reject);
   return await promise;
+}
+
+/** A connection from another address, as another pod's is. */
+function fromElsewhere(port: number): Socket {
+  return connectTcp({ port, host: '127.0.0.1', localAddress: '127.0.0.2' });
 }
 
 /** Everything the peer sends until it closes. */
@@ -61,7 +67,8 @@ describe(createAdmissionServer.name, () => {
       if (inFlight === 500) held.resolve(UNCHANGED);
       return await held.promise;
     };
-    const { port, ca } = await aListeningApp({ mutate });
+    // 500 handshakes share a core with their clients here.
+    const { port, ca } = await anAppWithin({ headersMs: 30_000, requestMs: 30_000, handshakeMs: 30_000 }, { mutate });
     const agent = new Agent({ keepAlive: true });
     const body = aBigReview();
     assert.ok(body.length > 8000, `${body.length} bytes`);
@@ -88,12 +95,12 @@ describe(createAdmissionServer.name, () => {
   });
 
   it('closes a peer that opens a connection and does not begin with TLS', QUICKLY, async () => {
-    const { port } = await impatientApp({ handshakeMs: 200 });
+    const { port } = await anAppWithin({ handshakeMs: 200 });
     await readToEnd(connectTcp(port, '127.0.0.1'));
   });
 
   it('closes a peer that sends its headers too slowly', QUICKLY, async (t) => {
-    const { port, ca } = await impatientApp({ headersMs: 200, checkEveryMs: 50 });
+    const { port, ca } = await anAppWithin({ headersMs: 200, checkEveryMs: 50 });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     const drip = setInterval(() => socket.writable && socket.write('a'), 30);
@@ -103,13 +110,43 @@ describe(createAdmissionServer.name, () => {
   });
 
   it('closes a peer that sends its body too slowly, and gives its share of memory back', QUICKLY, async (t) => {
-    const { port, ca } = await impatientApp({ headersMs: 300, requestMs: 300, checkEveryMs: 50 }, { limits: { requests: 1 } });
+    const { port, ca } = await anAppWithin({ headersMs: 300, requestMs: 300, checkEveryMs: 50 }, { limits: { requests: 1 } });
     const socket = await handshake({ port, ca });
     socket.write('POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{');
     const drip = setInterval(() => socket.writable && socket.write(' '), 30);
     t.after(() => clearInterval(drip));
     assert.match(await readToEnd(socket), /^HTTP\/1\.1 408 /);
     assert.equal((await post({ port, ca }, JSON.stringify(aReview()))).status, 200);
+  });
+
+  const UPLOAD = 'POST /mutate HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 8388608\r\n\r\n';
+
+  it('reserves nothing for what other peers have only announced', QUICKLY, async () => {
+    const { port, ca } = await aListeningApp();
+    const others = await Promise.all(Array.from({ length: 40 }, async () => await handshake({ ca, socket: fromElsewhere(port) })));
+    for (const other of others) other.write(`${UPLOAD}{`);
+    assert.equal((await post({ port, ca }, aBigReview())).status, 200);
+    for (const other of others) other.destroy();
+  });
+
+  it('answers a review while another peer uploads as much as there is room for', QUICKLY, async () => {
+    const { port, ca } = await aListeningApp({ limits: { bytes: 100_000, requests: 4 } });
+    const others = await Promise.all(Array.from({ length: 4 }, async () => await handshake({ ca, socket: fromElsewhere(port) })));
+    const ends = others.map(async (other) => await readToEnd(other));
+    for (const other of others) other.write(`${UPLOAD}{${' '.repeat(24_000)}`);
+    for (let count = 0; count < 10; count += 1) assert.equal((await post({ port, ca }, aBigReview())).status, 200);
+    assert.match(await Promise.race(ends), /^HTTP\/1\.1 503 /);
+    for (const other of others) other.destroy();
+  });
+
+  it('closes what one address opens above its share, and serves another', QUICKLY, async () => {
+    const { port, ca } = await anAppWithin({ connectionsOfAddress: 3 });
+    const others = await Promise.all(Array.from({ length: 3 }, async () => await handshake({ ca, socket: fromElsewhere(port) })));
+    await assert.rejects(handshake({ ca, socket: fromElsewhere(port) }));
+    assert.equal((await post({ port, ca }, aBigReview())).status, 200);
+    others.pop()?.destroy();
+    await eventually(async () => others.push(await handshake({ ca, socket: fromElsewhere(port) })));
+    for (const other of others) other.destroy();
   });
 
   it('gives the share of memory back of a peer that goes away in the middle', async () => {
@@ -154,9 +191,9 @@ describe(createAdmissionServer.name, () => {
 });
 
 /** The other time-outs are as long as they are in production. */
-async function impatientApp(timeouts: Partial<ServerTimeouts>, options: Parameters<typeof aListeningApp>[0] = {}) {
+async function anAppWithin(bounds: Partial<ServerBounds>, options: Parameters<typeof aListeningApp>[0] = {}) {
   const { serving, ca } = await aServingCertificate();
-  return { ...(await aListeningApp({ ...options, tls: { serving, timeouts } })), ca };
+  return { ...(await aListeningApp({ ...options, tls: { serving, bounds } })), ca };
 }
 
 describe(renewServingCertificate.name, () => {
