@@ -6,12 +6,18 @@ import type { Connection } from './connection.ts';
 import type { Exchange } from './exchange.ts';
 import { addTrailers } from './request-headers.ts';
 
+/** A request has a body if, and only if, it says so (RFC 9112, 6.3). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
 export class Http1Exchange implements Exchange {
   readonly connection: Connection;
   readonly expectsContinue: boolean;
   readonly traffic = { bytesIn: 0, bytesOut: 0 };
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
+  readonly #hasBody: boolean;
   refusedWith: number | undefined;
   readonly #whenGone: (() => void)[] = [];
   #whenOver: () => void = () => {};
@@ -20,6 +26,7 @@ export class Http1Exchange implements Exchange {
     this.connection = connection;
     this.#request = request;
     this.#response = response;
+    this.#hasBody = hasBody(request);
     this.expectsContinue = expectation === 'continue';
     response.once('close', () => this.end());
   }
@@ -42,9 +49,9 @@ export class Http1Exchange implements Exchange {
     return this.#request.rawHeaders;
   }
 
-  /** A request without length and coding has been completed by the parser already (`optimizeEmptyRequests`). */
+  /** The same from the first look to the last: a body that has been read is still one. */
   get body(): Readable | undefined {
-    return this.#request.readableEnded || (this.#request.complete && this.#request.readableLength === 0) ? undefined : this.#request;
+    return this.#hasBody ? this.#request : undefined;
   }
 
   get rawTrailers(): readonly string[] {
@@ -67,7 +74,12 @@ export class Http1Exchange implements Exchange {
     // Node has no public way to send any 1xx but these; others are advice that may be lost.
     if (status !== 103 || this.#request.httpVersion === '1.0') return;
     const links = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === 'link');
-    if (links.length > 0) this.#response.writeEarlyHints({ link: [...links] });
+    if (links.length === 0) return;
+    try {
+      this.#response.writeEarlyHints({ link: [...links] });
+    } catch {
+      // Node takes fewer forms of Link than there are; a hint may be lost
+    }
   }
 
   answer(status: number, message: string, headers: readonly string[]): Writable {

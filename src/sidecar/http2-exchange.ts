@@ -64,7 +64,12 @@ export class Http2Exchange implements Exchange {
   }
 
   sendInformation(status: number, headers: readonly string[]): void {
-    if (!this.isGone && status !== 101) this.#stream.additionalHeaders({ ':status': status, ...toHeaders(headers) });
+    if (this.isGone || status === 101) return;
+    try {
+      this.#stream.additionalHeaders({ ':status': status, ...toHeaders(headers) });
+    } catch {
+      // with a field that must not be sent on; advice may be lost
+    }
   }
 
   answer(status: number, _message: string, headers: readonly string[]): Writable {

@@ -2,7 +2,7 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { connectionOf } from './connection.ts';
-import { Http1Exchange } from './http1-exchange.ts';
+import { hasBody, Http1Exchange } from './http1-exchange.ts';
 import { joinSockets } from './join-sockets.ts';
 import { responseHeaders } from './request-headers.ts';
 import { serveExchange, type ExchangeServices } from './serve-exchange.ts';
@@ -14,10 +14,12 @@ export interface UpgradeRequest {
   readonly head: Buffer;
 }
 
-/** An upgrade with a body, or to cleartext HTTP/2, is served as the ordinary request it also is, as nginx does. */
-export function mayUpgrade({ headers }: IncomingMessage): boolean {
-  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-  return !hasBody && headers.upgrade?.toLowerCase() !== 'h2c';
+/** Protocols in whose tunnel a client would write its own identity headers; anywhere in a list of them. */
+const UNJUDGED = /h2|http|tls/i;
+
+/** An upgrade with a body, or to another form of HTTP or TLS, is served as the ordinary request it also is, as nginx does. */
+export function mayUpgrade(request: IncomingMessage): boolean {
+  return !hasBody(request) && !UNJUDGED.test(request.headers.upgrade ?? '');
 }
 
 export function serveUpgrade(upgrade: UpgradeRequest, services: ExchangeServices): void {
@@ -28,6 +30,7 @@ export function serveUpgrade(upgrade: UpgradeRequest, services: ExchangeServices
   response.once('finish', () => {
     response.detachSocket(socket);
     socket.end();
+    socket.resume(); // what is not read is never at its end, and the socket would stay
   });
   socket.on('error', () => socket.destroy());
   serveExchange(new UpgradeExchange(upgrade, response), services, () => {});
@@ -49,10 +52,6 @@ class UpgradeExchange extends Http1Exchange {
         joinSockets(socket, upstream, { idleTimeoutMs, onClose: () => this.end() });
       },
     };
-  }
-
-  override get body(): undefined {
-    return undefined;
   }
 }
 
