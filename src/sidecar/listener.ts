@@ -142,7 +142,14 @@ export class Listener {
     const seconds = this.#handshakes.end(socket);
     this.#services.metrics.observeHandshake(seconds);
     this.#services.metrics.count('handshakes', 'success');
-    if (!socket.destroyed) this.#onReady(socket, identifyPeer(socket, view.tls?.trust), view);
+    if (socket.destroyed) return;
+    try {
+      this.#onReady(socket, identifyPeer(socket, view.tls?.trust), view);
+    } catch {
+      // What a stranger's certificate says may end the stranger's connection and nothing else.
+      this.#refuse('bad_certificate', { client: socket.remoteAddress });
+      socket.destroy();
+    }
   }
 
   /** `view`: the one under which the handshake began; new files may have come meanwhile. */

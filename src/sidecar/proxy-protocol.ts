@@ -9,12 +9,19 @@ const TLV = { authority: 0x02, ssl: 0x20, sslVersion: 0x21, sslCommonName: 0x22,
 const CLIENT = { ssl: 0x01, certificateOnConnection: 0x02, certificateInSession: 0x04 } as const;
 const MAX_LENGTH = 0xff_ff;
 
-export function proxyProtocolHeader(connection: Connection): Buffer {
+/** Without the certificate if it is too long for a header; undefined: the rest is, too. */
+export function proxyProtocolHeader(connection: Connection): Buffer | undefined {
+  const { peer } = connection;
+  const certificate = peer.kind === 'anonymous' ? [] : [tlv(TLV.sslCertificate, peer.certificate.x509.raw)];
+  return encodeHeader(connection, certificate) ?? encodeHeader(connection, []);
+}
+
+function encodeHeader(connection: Connection, certificate: readonly Buffer[]): Buffer | undefined {
   const [family, addresses] = encodeAddresses(connection);
   const name = connection.tls?.serverName;
   const authority = name === undefined ? [] : [tlv(TLV.authority, Buffer.from(name))];
-  const body = Buffer.concat([addresses, ...authority, ...encodeTls(connection)]);
-  if (body.length > MAX_LENGTH) throw new RangeError('the identity does not fit into a PROXY header');
+  const body = Buffer.concat([addresses, ...authority, ...encodeTls(connection, certificate)]);
+  if (body.length > MAX_LENGTH) return undefined;
   const length = Buffer.alloc(2);
   length.writeUInt16BE(body.length);
   return Buffer.concat([SIGNATURE, Buffer.from([VERSION_2_PROXY, family]), length, body]);
@@ -29,24 +36,22 @@ function encodeAddresses({ remoteAddress, remotePort, localAddress, localPort }:
   return [FAMILY.unspecified, Buffer.alloc(0)];
 }
 
-function encodeTls({ tls, peer }: Connection): Buffer[] {
+function encodeTls({ tls, peer }: Connection, certificate: readonly Buffer[]): Buffer[] {
   if (tls === undefined) return [];
   const flags = CLIENT.ssl | (peer.kind === 'anonymous' ? 0 : CLIENT.certificateOnConnection | CLIENT.certificateInSession);
   const verify = Buffer.alloc(4);
   verify.writeUInt32BE(peer.kind === 'verified' ? 0 : 1); // 0: presented and verified
   const parts = [Buffer.from([flags]), verify, tlv(TLV.sslVersion, Buffer.from(tls.version)), tlv(TLV.sslCipher, Buffer.from(tls.cipher))];
-  if (peer.kind !== 'anonymous') {
-    const [commonName] = peer.kind === 'verified' ? peer.certificate.subject.commonNames : [];
-    if (commonName !== undefined) parts.push(tlv(TLV.sslCommonName, Buffer.from(commonName)));
-    parts.push(tlv(TLV.sslCertificate, peer.certificate.x509.raw));
-  }
-  return [tlv(TLV.ssl, Buffer.concat(parts))];
+  const [commonName] = peer.kind === 'verified' ? peer.certificate.subject.commonNames : [];
+  if (commonName !== undefined) parts.push(tlv(TLV.sslCommonName, Buffer.from(commonName)));
+  return [tlv(TLV.ssl, Buffer.concat([...parts, ...certificate]))];
 }
 
+/** A value that is too long makes the whole header too long, which then is not sent. */
 function tlv(type: number, value: Buffer): Buffer {
   const head = Buffer.alloc(3);
   head.writeUInt8(type, 0);
-  head.writeUInt16BE(value.length, 1);
+  head.writeUInt16BE(Math.min(value.length, MAX_LENGTH), 1);
   return Buffer.concat([head, value]);
 }
 

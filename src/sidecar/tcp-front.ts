@@ -88,7 +88,15 @@ class TcpSession {
 
   #join({ upstream, pool, route, address }: { upstream: Socket; pool: UpstreamPool; route: Route; address: Address }): void {
     const { socket: client, access: { view } } = this.#connection;
-    if (pool.material.model.proxyProtocol === 'v2') upstream.write(proxyProtocolHeader(this.#connection));
+    if (pool.material.model.proxyProtocol === 'v2') {
+      const header = proxyProtocolHeader(this.#connection);
+      if (header === undefined) {
+        upstream.destroy();
+        this.#giveUp({ status: 400, route, address: address.text });
+        return;
+      }
+      upstream.write(header);
+    }
     joinSockets(client, upstream, { idleTimeoutMs: view.idleTimeoutMs, onClose: () => this.#conclude({ status: 200, route, address: address.text }) });
   }
 

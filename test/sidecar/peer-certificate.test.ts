@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import * as fc from 'fast-check';
 import { readPeerCertificate } from '../../src/sidecar/peer-certificate.ts';
 import { TestCa } from '../support/test-ca.ts';
 
@@ -44,5 +45,19 @@ describe('readPeerCertificate', () => {
   it('reads a certificate without alternative names', () => {
     const { dnsNames, uris } = readPeerCertificate(new X509Certificate(ca.issue('/CN=alice', []).certificate));
     assert.deepEqual([dnsNames, uris], [[], []]);
+  });
+
+  it('either reads a damaged certificate or says that it cannot, and always ends', () => {
+    const whole = new X509Certificate(ca.issue('/O=Shop/CN=alice', ['subjectAltName=DNS:a.test,URI:spiffe://x/y']).certificate).raw;
+    const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { maxLength: 6 });
+    fc.assert(fc.property(damage, fc.nat(whole.length), (bytes, length) => {
+      const raw = Buffer.from(whole.subarray(0, length % 7 === 0 ? length : whole.length));
+      for (const [offset, byte] of bytes) raw[offset % Math.max(1, raw.length)] = byte;
+      try {
+        assert.match(readPeerCertificate({ raw } as X509Certificate).subject.text, /^[ -~]*$/);
+      } catch (error) {
+        assert.ok(error instanceof RangeError, String(error));
+      }
+    }), { numRuns: 2000 });
   });
 });
