@@ -4,6 +4,7 @@ import { describeClients } from './clients.ts';
 import type { Engine } from './engine.ts';
 import type { Fleet } from './fleet.ts';
 import { describeHeaders } from './headers.ts';
+import { describeHostile } from './hostile.ts';
 import { describeHttp } from './http.ts';
 import { describeHttp2 } from './http2.ts';
 import { describeLimits } from './limits.ts';
@@ -22,6 +23,7 @@ const CHAPTERS: Readonly<Record<string, (engine: Engine, fleet: () => Fleet) => 
   reload: describeReload,
   upstreams: describeUpstreams,
   limits: describeLimits,
+  'the hostile': describeHostile,
 };
 
 export function describeEverything(engine: Engine, fleet: () => Fleet): void {
