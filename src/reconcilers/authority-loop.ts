@@ -5,6 +5,7 @@ import type { TenantCertificate } from '../api/tenant-certificate.ts';
 import type { Tenant } from '../api/tenant.ts';
 import type { WorkQueue } from '../controller/work-queue.ts';
 import { authorityKey } from './authority.ts';
+import type { Authorities } from './authority.ts';
 import { authoritySecretName } from './authority-secret.ts';
 import type { Caches, ReconcilerContext } from './reconciler-context.ts';
 import { INDEX } from './reconciler-context.ts';
@@ -24,10 +25,10 @@ interface Queues {
 const GATHER_MS = 500;
 
 /** Returns how to unsubscribe. */
-export function subscribeAuthorities(caches: Caches, queues: Queues): (() => void)[] {
+export function subscribeAuthorities(caches: Caches, authorities: Authorities, queues: Queues): (() => void)[] {
   return [
     caches.certificates.onChange((_, before, after) => {
-      for (const key of new Set([before, after].flatMap((each) => (each === undefined ? [] : authoritiesOf(each))))) {
+      for (const key of new Set([before, after].flatMap((each) => (each === undefined ? [] : authoritiesOf(each, authorities))))) {
         // A Tenant's first certificate protects it from deletion: that is not to be waited for.
         if (concerns(key, before, after)) queues.authorities.addAfter(key, before === undefined ? 0 : GATHER_MS);
       }
@@ -43,14 +44,20 @@ export function subscribeAuthorities(caches: Caches, queues: Queues): (() => voi
   ];
 }
 
-function authoritiesOf({ metadata, spec }: TenantCertificate): string[] {
-  return spec.issuer.kind === 'SelfSigned' ? [] : [authorityKey(metadata.namespace ?? '', spec.issuer)];
+/** Its issuer, and where something is to be revoked also those that it had before. */
+function authoritiesOf(certificate: TenantCertificate, authorities: Authorities): string[] {
+  const { metadata, spec, status } = certificate;
+  const own = spec.issuer.kind === 'SelfSigned' ? [] : [authorityKey(metadata.namespace ?? '', spec.issuer)];
+  return isToBeRevoked(certificate) ? [...own, ...authorities.signing(status?.issued?.map(({ issuerSHA256 }) => issuerSHA256) ?? [])] : own;
 }
 
 /** A Tenant counts its certificates and revokes every one; a CA Secret hears of them only when something is to be revoked. */
 function concerns(key: string, before: TenantCertificate | undefined, after: TenantCertificate | undefined): boolean {
-  if (key.startsWith('Tenant/')) return true;
-  return [before, after].some((each) => each !== undefined && (each.spec.revoked !== undefined || (each.metadata.deletionTimestamp !== undefined && each.metadata.finalizers?.includes(FINALIZER) === true)));
+  return key.startsWith('Tenant/') || [before, after].some((each) => each !== undefined && isToBeRevoked(each));
+}
+
+function isToBeRevoked({ metadata, spec }: TenantCertificate): boolean {
+  return spec.revoked !== undefined || (metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FINALIZER) === true);
 }
 
 /** The certificates of the Tenant; those of all Tenants when the names that it claims have changed. */

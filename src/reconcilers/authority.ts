@@ -39,6 +39,8 @@ export interface Authority {
   readonly anchor: StoredAnchor;
   /** What belongs into every bundle: the newest first; during a replacement also those before it. */
   readonly anchors: readonly StoredAnchor[];
+  /** CA certificates (SHA-256) that `anchors` stand for. */
+  readonly issuers: readonly string[];
   /** CA certificates (SHA-256) whose certificates need no replacing now. */
   readonly accepted: readonly string[];
   /** Present: nobody may sign now, because of this. */
@@ -81,6 +83,11 @@ export class Authorities {
     const before = this.#states.get(key);
     this.#states.set(key, state);
     if (before === undefined || fingerprint(before) !== fingerprint(state)) this.#onChange(key);
+  }
+
+  /** Keys of the authorities that one of these CA certificates (SHA-256) belongs to. */
+  signing(issuers: readonly string[]): string[] {
+    return [...this.#states].flatMap(([key, state]) => (state.kind === 'ready' && state.authority.issuers.some((sha256) => issuers.includes(sha256)) ? [key] : []));
   }
 
   /** Of the CRL that ends first. */

@@ -32,9 +32,10 @@ export async function bringUpAuthority(context: ReconcilerContext, source: Autho
 
 function describeAuthority({ name, tenant }: AuthoritySource, { issuer, published, accepted, waiting }: Rotation, { crls, revocations, notices }: KeptCrls): Authority {
   const anchors = published.map(({ anchor }) => anchor);
+  const issuers = published.map(({ sha256 }) => sha256);
   const anchor = published.find(({ sha256 }) => sha256 === issuer.sha256)?.anchor;
   if (anchor === undefined) throw new Error(`${name} has no anchor for the CA that signs`);
-  return { name, issuer, anchor, anchors, accepted, crls, notices, ...(waiting && { waiting }), ...(revocations && { revocations }), ...(tenant && { tenant }) };
+  return { name, issuer, anchor, anchors, issuers, accepted, crls, notices, ...(waiting && { waiting }), ...(revocations && { revocations }), ...(tenant && { tenant }) };
 }
 
 const LONGEST_POLL_MS = 5000;

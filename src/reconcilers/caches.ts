@@ -40,6 +40,7 @@ export function createInformers(client: ApiClient, logger: Logger, namespaces: r
     prune: pruneCertificate,
     indexes: {
       [INDEX.authority]: ({ metadata, spec }) => (spec.issuer.kind === 'SelfSigned' ? [] : [authorityKey(metadata.namespace ?? '', spec.issuer)]),
+      [INDEX.signedBy]: ({ status }) => [...new Set(status?.issued?.map(({ issuerSHA256 }) => issuerSHA256))],
       [INDEX.secretName]: (certificate) => [`${certificate.metadata.namespace}/${desireCertificate(certificate).secret.name}`],
       [INDEX.trust]: trustReferences,
     },

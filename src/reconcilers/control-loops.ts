@@ -67,7 +67,7 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
   };
   const collisions = new TenantCollisions(caches.tenants);
   const context = { ...options, caches, authorities, collisions, gateClock: new GateClock(), convergedManifest, referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
-  const unsubscribe = [collisions.stop, ...subscribe(informers, queues), ...subscribeAuthorities(caches, queues), ...subscribePods(informers, queues.pods)];
+  const unsubscribe = [collisions.stop, ...subscribe(informers, queues), ...subscribeAuthorities(caches, authorities, queues), ...subscribePods(informers, queues.pods)];
   const sweep = setInterval(() => dropUnreferenced(context), SWEEP_MS).unref();
   try {
     await Promise.all([

@@ -46,7 +46,7 @@ interface Kept {
 }
 
 export async function keepCrls(context: ReconcilerContext, source: AuthoritySource, rotation: Rotation): Promise<KeptCrls> {
-  const certificates = context.caches.certificates.by(INDEX.authority, source.key);
+  const certificates = certificatesOf(context, source, rotation);
   const store = new CrlStore(context, { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key });
   if (!isWanted(source, store, certificates)) return { crls: [], notices: [] };
   const groups = groupByKey(source, rotation);
@@ -58,6 +58,12 @@ export async function keepCrls(context: ReconcilerContext, source: AuthoritySour
   if (missing !== undefined) throw new RefusedError({ reason: 'CRLExpired', message: missing.notices[0]?.message ?? `${source.name} has no CRL for an anchor that is in use` });
   await storeNew(context, store, kept);
   return summarise(kept);
+}
+
+/** Those that name the authority as their issuer, and those for whom it has signed. */
+function certificatesOf({ caches: { certificates } }: ReconcilerContext, { key }: AuthoritySource, { published }: Rotation): readonly TenantCertificate[] {
+  const signedFor = published.flatMap(({ sha256 }) => certificates.by(INDEX.signedBy, sha256));
+  return [...new Set([...certificates.by(INDEX.authority, key), ...signedFor])];
 }
 
 /** A tenant's always; a CA Secret's from the moment something of it is revoked, or its annotation asks for it. */

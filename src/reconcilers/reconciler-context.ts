@@ -56,6 +56,8 @@ export interface ReconcilerContext extends Signer {
 export const INDEX = {
   /** TenantCertificates by the key of their authority. */
   authority: 'authority',
+  /** TenantCertificates by the CA certificates (SHA-256) that have signed for them: an object may have had another issuer. */
+  signedBy: 'signedBy',
   /** TenantCertificates by namespace/secretName. */
   secretName: 'secretName',
   /** TenantCertificates by the objects their trust refers to: `Kind/namespace/name`. */

@@ -7,7 +7,7 @@ import type { FinalizerFacts } from '../issuance/plan-finalizer.ts';
 import { isNotFound } from '../kube/api-error.ts';
 import { resources } from '../kube/resources.ts';
 import { authorityKey } from './authority.ts';
-import type { AuthorityState } from './authority.ts';
+import type { AuthorityState, Revocations } from './authority.ts';
 import { identify, startRun } from './certificate-run.ts';
 import type { CertificateRun } from './certificate-run.ts';
 import { withIssued } from './certificate-status.ts';
@@ -27,13 +27,13 @@ export async function guardDeletion(run: CertificateRun): Promise<Guarded> {
 }
 
 async function hold(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<CertificateRun> {
-  const { kind } = planFinalizer(revocable(run.certificate, state), finalizerFacts(run, state), run.now);
+  const { kind } = planFinalizer(...judge(run, state), run.now);
   return kind === 'add' || kind === 'remove' ? await patchFinalizers(run, kind) : run;
 }
 
 async function release(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<Guarded> {
-  const facts = finalizerFacts(run, state);
-  const plan = planFinalizer(revocable(run.certificate, state), facts, run.now);
+  const [certificate, facts] = judge(run, state);
+  const plan = planFinalizer(certificate, facts, run.now);
   if (plan.kind === 'wait') return { kind: 'waiting' };
   if (plan.kind !== 'remove') return { kind: 'going' };
   try {
@@ -47,26 +47,32 @@ async function release(run: CertificateRun, state: AuthorityState | 'self-signed
   return { kind: 'going' };
 }
 
-function finalizerFacts(run: CertificateRun, state: AuthorityState | 'self-signed'): FinalizerFacts {
-  return { crl: crlFacts(state), namespaceIsGoing: isNamespaceGoing(run) };
+/** The object with what can still be revoked of it, and the CRLs of all that have signed for it. */
+function judge(run: CertificateRun, state: AuthorityState | 'self-signed'): [TenantCertificate, FinalizerFacts] {
+  const { certificate } = run;
+  const kept = revocationsFor(run, state);
+  const issuers = new Set(kept.flatMap((each) => [...each.issuers]));
+  const issued = certificate.status?.issued?.filter(({ issuerSHA256 }) => issuers.has(issuerSHA256)) ?? [];
+  const facts = { crl: crlFacts(state, kept), namespaceIsGoing: isNamespaceGoing(run) };
+  return [{ ...certificate, status: { ...certificate.status, issued } }, facts];
+}
+
+/** Of its issuer, and of those that it had before; who signs no CRL any more can revoke nothing. */
+function revocationsFor({ certificate, context: { authorities } }: CertificateRun, state: AuthorityState | 'self-signed'): Revocations[] {
+  const before = authorities.signing(certificate.status?.issued?.map(({ issuerSHA256 }) => issuerSHA256) ?? []).map((key) => authorities.get(key));
+  return [...new Set([state, ...before])].flatMap((each) => (each === undefined || each === 'self-signed' || each.kind === 'refused' ? [] : (each.authority.revocations ?? [])));
+}
+
+function crlFacts(state: AuthorityState | 'self-signed', kept: readonly Revocations[]): FinalizerFacts['crl'] {
+  const [first] = kept;
+  if (first === undefined) return { state: state !== 'self-signed' && state.kind === 'refused' ? 'Gone' : 'None' };
+  const published = kept.map((each) => each.published);
+  if (!published.every((each) => each !== undefined)) return { state: 'Kept', published: undefined };
+  return { state: 'Kept', published: first.published && { ...first.published, entries: published.flatMap(({ entries }) => entries) } };
 }
 
 function isNamespaceGoing({ context, namespace }: CertificateRun): boolean {
   return context.caches.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined;
-}
-
-function crlFacts(state: AuthorityState | 'self-signed'): FinalizerFacts['crl'] {
-  if (state === 'self-signed') return { state: 'None' };
-  if (state.kind === 'refused') return { state: 'Gone' };
-  const { revocations } = state.authority;
-  return revocations === undefined ? { state: 'None' } : { state: 'Kept', published: revocations.published };
-}
-
-/** What was issued by those who sign no CRL any more can be put on none: their anchors are retired, or their keys are gone. */
-function revocable(certificate: TenantCertificate, state: AuthorityState | 'self-signed'): TenantCertificate {
-  const issuers = state !== 'self-signed' && state.kind === 'ready' ? state.authority.revocations?.issuers : undefined;
-  if (issuers === undefined || certificate.status?.issued === undefined) return certificate;
-  return { ...certificate, status: { ...certificate.status, issued: certificate.status.issued.filter(({ issuerSHA256 }) => issuers.has(issuerSHA256)) } };
 }
 
 /** A certificate that was stored just before the deletion may not be in the status yet: it would be forgotten. */

@@ -116,6 +116,23 @@ describe('revocation', { skip: missingCluster() }, () => {
     await eventually(async () => assert.equal((await world.configMap(namespace, 'plain'))['trust-0.crl'], crl), SLOW);
   });
 
+  it('revokes what an earlier issuer has signed, too', async () => {
+    const { status } = await issue('moved');
+    const plain = { issuer: { kind: 'Secret', name: 'plain-ca' }, commonName: `moved.${namespace}` };
+    await world.certificate(namespace, 'moved', plain);
+    await eventually(async () => assert.equal((await world.pair(namespace, 'moved')).status.revision, 2), SLOW);
+    const moved = (await world.pair(namespace, 'moved')).status;
+    await world.certificate(namespace, 'moved', { ...plain, revoked: {} });
+    await listed(moved.serialNumber ?? '', plainCrl);
+    await listed(status.serialNumber ?? '');
+    const { status: deleted } = await issue('moved-and-deleted');
+    await world.certificate(namespace, 'moved-and-deleted', { ...plain, commonName: `moved-and-deleted.${namespace}` });
+    await eventually(async () => assert.equal((await world.pair(namespace, 'moved-and-deleted')).status.revision, 2), SLOW);
+    await admin.delete(resources.TenantCertificate, { namespace, name: 'moved-and-deleted' });
+    await eventually(async () => await assert.rejects(world.getCertificate(namespace, 'moved-and-deleted'), isNotFound), SLOW);
+    assert.ok(revokedSerials(readCrl(await tenantCrl()) ?? assert.fail()).has(deleted.serialNumber ?? ''));
+  });
+
   it('keeps one from the beginning where the CA Secret asks for it', async () => {
     const secret = (await newAuthority('asking-ca')).secret(namespace, 'asking-ca');
     await admin.create(resources.Secret, { ...secret, metadata: { ...secret.metadata, annotations: { 'tenant-mtls.dev/crl': 'true' } } } as KubeObject);

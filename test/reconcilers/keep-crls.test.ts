@@ -31,7 +31,7 @@ describe('keepCrls', () => {
   });
   beforeEach(() => {
     store = new StateStore();
-    certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => ['Tenant/shop'] } });
+    certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => ['Tenant/shop'], [INDEX.signedBy]: () => [] } });
     now = NOW;
   });
 
