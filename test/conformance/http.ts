@@ -9,7 +9,7 @@ import type { RouteModel } from '../../src/proxy-model/model.ts';
 import { eventually } from '../support/nginx-sidecar.ts';
 import { aRoute } from '../support/proxy-models.ts';
 import { HttpBackend } from './backend.ts';
-import { credentials, openTls, readBytes, send, sendAndSee, sendRaw, valuesOf } from './client.ts';
+import { credentials, isOver, openTls, readBytes, send, sendAndSee, sendRaw, valuesOf } from './client.ts';
 import type { Engine } from './engine.ts';
 import type { Fleet } from './fleet.ts';
 import { aSetup, type Parts } from './setups.ts';
@@ -183,10 +183,26 @@ export function describeHttp(engine: Engine, fleet: () => Fleet): void {
     socket.destroy();
   }));
 
+  it('lets go of a client whose upgrade was refused', { skip: engine.name !== 'node' }, async () => {
+    await using backend = await HttpBackend.start();
+    await using proxy = await engine.start(await aSetup(fleet(), backend.port));
+    const socket = await openTls(proxy.port('https'), fleet().alice);
+    socket.write('GET /refuses-upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nmore of it');
+    await isOver(socket);
+    await eventually(async () => (/tenant_mtls_connections_open 0$/m.test(await proxy.metrics()) ? true : undefined), 'nothing is left open');
+  });
+
   it('treats an upgrade to h2c as the ordinary request it also is', () => withProxy({}, async (port) => {
     const { rawHeaders } = await sendAndSee(port, fleet().alice, '/', { headers: { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQAAP__' } });
     assert.deepEqual(valuesOf(rawHeaders, 'Upgrade'), []);
   }));
+
+  for (const upgrade of ['h2c, x', 'websocket, H2C', 'TLS/1.0', 'HTTP/2.0']) {
+    it(`opens no tunnel to ${upgrade}, in which a client could name itself`, () => withProxy({}, async (port) => {
+      const { rawHeaders } = await sendAndSee(port, fleet().alice, '/', { headers: { connection: 'Upgrade', upgrade } });
+      assert.deepEqual(valuesOf(rawHeaders, 'Upgrade'), []);
+    }));
+  }
 
   const ICP: readonly RouteModel[] = [
     aRoute({ path: '/api/v1/series', query: [{ name: 'match[]', value: 'helm_release_info' }], target: { kind: 'response', statusCode: 200, contentType: 'application/json', body: '{"data":[]}' } }),
