@@ -4,8 +4,8 @@ import type { ClientMatch, ListenerModel } from '../proxy-model/model.ts';
 import { escapeValue } from '../proxy-model/subject-text.ts';
 import { escapeRegex } from './quoting.ts';
 
-/** Attributes before the one looked for; values may hold escaped separators. */
-const ATTRIBUTES_BEFORE = String.raw`(?:[A-Za-z0-9.]+=(?:[^\\,+]|\\.)*[,+])*`;
+/** Attributes before the first CN, which is the most specific one and the only one that counts; values may hold escaped separators. */
+export const ATTRIBUTES_BEFORE_NAME = String.raw`(?:(?!CN=)[A-Za-z0-9.]+=(?:[^\\,+]|\\.)*[,+])*`;
 
 /** A pattern over `$ssl_client_s_dn`, or over the issuer's name, a line feed (which a printed name cannot hold) and the subject. */
 export type ClientPattern = { readonly over: 'subject' | 'issuer and subject'; readonly pattern: string };
@@ -23,7 +23,7 @@ export function clientPatterns(client: ClientMatch, listener: ListenerModel): Cl
 /** Undefined: any subject. Case counts, unlike in the plain keys of a `map`: hence a pattern for a whole DN, too. */
 function subjectPattern({ subject, commonName }: ClientMatch): string | undefined {
   const whole = subject === undefined ? undefined : escapeRegex(printed(subject));
-  const byName = commonName === undefined ? undefined : `${ATTRIBUTES_BEFORE}CN=${escapeRegex(printed(escapeValue(commonName)))}(?:[,+][^\\n]*)?`;
+  const byName = commonName === undefined ? undefined : `${ATTRIBUTES_BEFORE_NAME}CN=${escapeRegex(printed(escapeValue(commonName)))}(?:[,+][^\\n]*)?`;
   return whole !== undefined && byName !== undefined ? `(?=${byName}$)${whole}` : whole ?? byName;
 }
 

@@ -2,8 +2,9 @@
 // Names with underscores never get here (underscores_in_headers off), and nginx forwards no request trailers.
 import { IDENTITY_HEADER } from '../proxy-model/identity-headers.ts';
 import type { ListenerModel } from '../proxy-model/model.ts';
-import { word } from './quoting.ts';
 import type { Lines } from './block.ts';
+import { ATTRIBUTES_BEFORE_NAME } from './client-patterns.ts';
+import { regexKey, word } from './quoting.ts';
 
 type Identity = Readonly<Record<keyof typeof IDENTITY_HEADER, string>>;
 
@@ -28,12 +29,12 @@ export function renderIdentityHeaders(listener: ListenerModel, directive: string
 }
 
 /**
- * The CN out of the subject: the regular expression takes the DN apart as RFC 4514 says, so that `O=x\,CN=alice` holds no CN.
- * A CN with an escaped character has none here; who needs it reads the subject.
+ * The most specific CN out of the subject: the regular expression takes the DN apart as RFC 4514 says, so that `O=x\,CN=alice` holds no CN.
+ * One with an escaped character is left out here; who needs it reads the subject.
  */
 export const COMMON_NAME_MAP: Lines = [
   'map $ssl_client_s_dn $client_common_name {',
   '  default "";',
-  String.raw`  "~^(?:[A-Za-z0-9.]+=(?:[^\\\\,+]|\\\\.)*[,+])*CN=(?<client_cn>[^\\\\,+]+)(?:[,+]|$)" $client_cn;`,
+  `  ${regexKey(String.raw`^${ATTRIBUTES_BEFORE_NAME}CN=(?<client_cn>[^\\,+]+)(?:[,+]|$)`)} $client_cn;`,
   '}',
 ];

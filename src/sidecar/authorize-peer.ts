@@ -36,7 +36,7 @@ type Verified = Extract<Peer, { kind: 'verified' }>;
 
 const FIELDS: { readonly [F in keyof ClientMatch]-?: (peer: Verified, wanted: string) => boolean } = {
   tenant: (peer, wanted) => peer.tenant === wanted,
-  commonName: ({ certificate }, wanted) => certificate.subject.commonNames.includes(wanted),
+  commonName: ({ certificate }, wanted) => certificate.subject.commonName === wanted,
   subject: ({ certificate }, wanted) => certificate.subject.text === wanted,
   dnsName: ({ certificate }, wanted) => certificate.dnsNames.some((name) => name.toLowerCase() === wanted.toLowerCase()),
   uri: ({ certificate }, wanted) => certificate.uris.includes(wanted),

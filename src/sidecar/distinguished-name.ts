@@ -24,23 +24,23 @@ interface Attribute {
 export interface DistinguishedName {
   /** RFC 4514. */
   readonly text: string;
-  /** Values of CN, most specific first, not escaped. */
-  readonly commonNames: readonly string[];
-  /** The first of them as it stands in `text`. */
+  /** The most specific CN, the first in `text`, not escaped: of several only this one names anybody. Undefined: there is none, or it is no text. */
+  readonly commonName: string | undefined;
+  /** The same as it stands in `text`. */
   readonly escapedCommonName: string | undefined;
 }
 
-export function readDistinguishedName(der: Buffer, name: DerValue): DistinguishedName {
-  const attributes = readAttributes(der, name).reverse();
+export function readDistinguishedName(der: Buffer, sequence: DerValue): DistinguishedName {
+  const attributes = readAttributes(der, sequence).reverse();
   const text = attributes.map((attribute, index) => {
     const separator = index === 0 ? '' : attributes[index - 1]?.rdn === attribute.rdn ? '+' : ',';
     return `${separator}${SHORT_NAMES[attribute.oid] ?? attribute.oid}=${printValue(der, attribute)}`;
   }).join('');
-  const names = attributes.filter(({ oid }) => oid === COMMON_NAME);
+  const name = attributes.find(({ oid }) => oid === COMMON_NAME);
   return {
     text,
-    commonNames: names.flatMap(({ value }) => decodeString(der, value) ?? []),
-    escapedCommonName: names[0] === undefined ? undefined : printValue(der, names[0]),
+    commonName: name === undefined ? undefined : decodeString(der, name.value),
+    escapedCommonName: name === undefined ? undefined : printValue(der, name),
   };
 }
 

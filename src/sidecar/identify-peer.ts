@@ -27,7 +27,7 @@ function readOrUndefined(x509: X509Certificate): PeerCertificate | undefined {
 /** What the log may say of it; nothing that a rule could match. */
 function unreadable(x509: X509Certificate): PeerCertificate {
   const certificateSHA256 = x509.fingerprint256.replaceAll(':', '').toLowerCase();
-  return { x509, subject: { text: '', commonNames: [], escapedCommonName: undefined }, dnsNames: [], uris: [], serialNumber: '', issuerNameHex: '', certificateSHA256, publicKeySHA256: '' };
+  return { x509, subject: { text: '', commonName: undefined, escapedCommonName: undefined }, dnsNames: [], uris: [], serialNumber: '', issuerNameHex: '', certificateSHA256, publicKeySHA256: '' };
 }
 
 function errorCode(socket: TLSSocket): string {

@@ -42,7 +42,7 @@ function encodeTls({ tls, peer }: Connection, certificate: readonly Buffer[]): B
   const verify = Buffer.alloc(4);
   verify.writeUInt32BE(peer.kind === 'verified' ? 0 : 1); // 0: presented and verified
   const parts = [Buffer.from([flags]), verify, tlv(TLV.sslVersion, Buffer.from(tls.version)), tlv(TLV.sslCipher, Buffer.from(tls.cipher))];
-  const [commonName] = peer.kind === 'verified' ? peer.certificate.subject.commonNames : [];
+  const commonName = peer.kind === 'verified' ? peer.certificate.subject.commonName : undefined;
   if (commonName !== undefined) parts.push(tlv(TLV.sslCommonName, Buffer.from(commonName)));
   return [tlv(TLV.ssl, Buffer.concat([...parts, ...certificate]))];
 }

@@ -109,7 +109,7 @@ type Verified = Extract<Peer, { kind: 'verified' }>;
 
 const PLACEHOLDERS: Readonly<Record<string, (peer: Verified) => string | undefined>> = {
   tenant: ({ tenant }) => tenant,
-  commonName: ({ certificate }) => certificate.subject.commonNames[0],
+  commonName: ({ certificate }) => certificate.subject.commonName,
   subject: ({ certificate }) => certificate.subject.text,
   dnsName: ({ certificate }) => certificate.dnsNames[0],
   uri: ({ certificate }) => certificate.uris[0],

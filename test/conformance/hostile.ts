@@ -6,9 +6,10 @@ import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
 import { after, it } from 'node:test';
 import { eventually } from '../support/nginx-sidecar.ts';
+import { aRoute } from '../support/proxy-models.ts';
 import { TestCa, type KeyPair } from '../support/test-ca.ts';
 import { HttpBackend, startTcpBackend } from './backend.ts';
-import { credentials, openTls, send } from './client.ts';
+import { credentials, openTls, send, sendAndSee, valuesOf } from './client.ts';
 import type { Engine } from './engine.ts';
 import { trustOf, type Fleet, type Identity, type TestAuthority } from './fleet.ts';
 import { aSetup, type Parts } from './setups.ts';
@@ -52,6 +53,25 @@ export function describeHostile(engine: Engine, fleet: () => Fleet): void {
     await send(port, as(ca.issue('/CN=carol', [SHAPES['a name that reaches beyond its extension'] ?? ''])), '/').catch(() => {});
     assert.equal((await send(port, fleet().alice, '/')).status, 200);
   }));
+
+  const NAMES: Readonly<Record<string, readonly [subject: string, header: string | undefined, route: string]>> = {
+    'the most specific of two common names': ['/CN=alice/CN=bob', 'bob', 'bob'],
+    'the one of two common names in one set that its subject is printed with first': ['/CN=alice+CN=bob', 'alice', 'alice'],
+    'no other when the most specific one is escaped': ['/CN=x/CN=a,b', undefined, 'a,b'],
+    'no common name that another attribute contains': ['/O=x,CN=alice/CN=bob', 'bob', 'bob'],
+    'none where there is none': ['/O=alice', undefined, ''],
+  };
+  for (const [sentence, [subject, named, route]] of Object.entries(NAMES)) {
+    it(`knows a client by ${sentence}, in header and routes alike`, () => {
+      const routes = ['alice', 'x', 'bob', 'a,b'].map((commonName) => aRoute({ path: '/', clients: [{ commonName }], query: [{ name: 'by', value: commonName }] }));
+      return withProxy({ trust: trusted(), listener: { routes: [...routes, aRoute({ query: [{ name: 'by', value: 'anybody' }] })] } }, async (port) => {
+        const client = as(ca.issue(subject));
+        const { rawHeaders } = await sendAndSee(port, client, '/?by=anybody');
+        assert.deepEqual(valuesOf(rawHeaders, 'X-SSL-Client-CN'), named === undefined ? [] : [named]);
+        for (const by of ['alice', 'x', 'bob', 'a,b']) assert.equal((await send(port, client, `/?by=${by}`)).status, by === route ? 200 : 503, by);
+      });
+    });
+  }
 
   it('leaves a certificate that does not fit out of a PROXY header', { skip: !engine.abilities.has('proxyProtocol') }, () => {
     const received: Buffer[] = [];

@@ -26,9 +26,9 @@ describe('readPeerCertificate', () => {
     });
   }
 
-  it('gives common names unescaped, the most specific first', () => {
-    const { subject } = readPeerCertificate(new X509Certificate(ca.issue('/CN=one, two/O=x/CN=three').certificate));
-    assert.deepEqual(subject.commonNames, ['three', 'one, two']);
+  it('gives the most specific common name, unescaped', () => {
+    const { subject } = readPeerCertificate(new X509Certificate(ca.issue('/CN=three/O=x/CN=one, two').certificate));
+    assert.deepEqual([subject.commonName, subject.escapedCommonName], ['one, two', String.raw`one\, two`]);
   });
 
   it('reads alternative names, serial number and hashes', () => {

@@ -19,7 +19,7 @@ describe('proxyProtocolHeader', () => {
   });
 
   const verified = (commonName: string, raw: Buffer) => ({
-    remoteAddress: '10.0.0.1', localAddress: '10.0.0.2', tls: { version: 'TLSv1.3', cipher: 'x' }, peer: { kind: 'verified', certificate: { x509: { raw }, subject: { commonNames: [commonName] } } },
+    remoteAddress: '10.0.0.1', localAddress: '10.0.0.2', tls: { version: 'TLSv1.3', cipher: 'x' }, peer: { kind: 'verified', certificate: { x509: { raw }, subject: { commonName } } },
   }) as unknown as Partial<Connection>;
 
   it('leaves out a certificate that does not fit, and gives up where the name does not fit either', () => {
