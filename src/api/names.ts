@@ -76,6 +76,8 @@ export const SIDECAR = {
   runVolume: 'tenant-mtls-run',
   directory: '/opt/tenant-mtls',
   runDirectory: '/run/tenant-mtls',
+  /** Where API tokens are mounted: the sidecar has an empty folder of its run volume there. */
+  tokenDirectory: '/var/run/secrets/kubernetes.io/serviceaccount',
   statusPort: 15643,
   defaultListenerPort: 8443,
   defaultListenerName: 'https',

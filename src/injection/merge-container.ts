@@ -1,6 +1,6 @@
 // Brings our container in a pod up to date. Ours are the fields that we build, and those that would change what it runs; what others have
-// added (an API token's mount, a LimitRange's limits, variables) stays.
-import { SIDECAR } from '../api/names.ts';
+// added (mounts elsewhere, a LimitRange's limits, variables) stays.
+import { isOurVolume } from './own-parts.ts';
 import type { Container, Resources } from './pod.ts';
 import { parseQuantity } from './quantity.ts';
 
@@ -8,7 +8,8 @@ const OUR_VARIABLES = /^TENANT_MTLS_/;
 
 export function mergeContainer(existing: Container | undefined, built: Container): Container {
   if (existing === undefined) return built;
-  const foreignMounts = (existing.volumeMounts ?? []).filter(({ name }) => name !== SIDECAR.volume && name !== SIDECAR.runVolume);
+  const ourPaths = new Set((built.volumeMounts ?? []).map(({ mountPath }) => mountPath));
+  const foreignMounts = (existing.volumeMounts ?? []).filter((mount) => !isOurVolume(mount) && !ourPaths.has(mount.mountPath));
   const foreignVariables = (existing.env ?? []).filter(({ name }) => !OUR_VARIABLES.test(name));
   // A pod can be created with a container that pretends to be ours: what it is told beside our command is not kept.
   const { args: _args, envFrom: _envFrom, ...kept } = existing;

@@ -48,6 +48,7 @@ export interface SecurityContext {
 export interface VolumeMount {
   readonly name: string;
   readonly mountPath: string;
+  readonly subPath?: string;
   readonly readOnly?: boolean;
 }
 

@@ -34,6 +34,9 @@ export function buildContainer(sidecar: Sidecar): Container {
     volumeMounts: [
       { name: SIDECAR.volume, mountPath: SIDECAR.directory, readOnly: true },
       { name: SIDECAR.runVolume, mountPath: SIDECAR.runDirectory },
+      // Withholds the pod's API token, which the sidecar has no use for: the API server mounts it only where nothing is mounted. Nor does
+      // it change the pod once more then, which would cost a second review.
+      { name: SIDECAR.runVolume, mountPath: SIDECAR.tokenDirectory, subPath: 'no-token', readOnly: true },
     ],
     // The app's containers wait for the first success, at most 120 s; then the sidecar is started again.
     startupProbe: healthProbe({ periodSeconds: 1, failureThreshold: 120 }),

@@ -124,12 +124,12 @@ function withoutHandlers(container: Container): unknown {
   return JSON.parse(JSON.stringify(container, (key, value: unknown) => (key === 'httpGet' || key === 'tcpSocket' ? undefined : value)));
 }
 
-/** Sorts all keys, mounts an API token into every container, sets a further limit, and adds containers and volumes before and after ours. */
+/** Sorts all keys, mounts an API token into every container that has nothing in its place, sets a further limit, and adds containers and volumes before and after ours. */
 function byOthers(pod: Pod): Pod {
   const token = { name: 'kube-api-access', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true };
   const admitted = (container: Container): Container => ({
     ...container,
-    volumeMounts: [...(container.volumeMounts ?? []), token],
+    volumeMounts: [...(container.volumeMounts ?? []), ...(container.volumeMounts?.some(({ mountPath }) => mountPath === token.mountPath) === true ? [] : [token])],
     resources: { ...container.resources, limits: { ...container.resources?.limits, 'ephemeral-storage': '1Gi' } },
   });
   const spec = pod.spec ?? { containers: [] };

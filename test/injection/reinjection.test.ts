@@ -50,6 +50,12 @@ describe('injecting again', () => {
     assert.deepEqual(injected(pretended), injected(aPod()));
   });
 
+  it('takes the API token back that an older sidecar was given', () => {
+    const token = { name: 'kube-api-access-x', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true };
+    const older = editSidecar(injected(aPod()), (sidecar) => ({ ...sidecar, volumeMounts: [...(sidecar.volumeMounts ?? []).slice(0, 2), token] }));
+    assert.deepEqual(sidecarOf(injected(older)), sidecarOf(injected(aPod())));
+  });
+
   it('moves our container to the front when another webhook went before it', () => {
     const pod = injected(aPod());
     const moved = { ...pod, spec: { containers: [], ...pod.spec, initContainers: [{ name: 'istio-init', image: 'x' }, ...(pod.spec?.initContainers ?? [])] } };

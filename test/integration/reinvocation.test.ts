@@ -15,6 +15,8 @@ import { resources } from '../../src/kube/resources.ts';
 import { aContainer, aPod, injected } from '../injection/builders.ts';
 import { connect, eventually, freshNamespace, missingCluster } from '../support/cluster.ts';
 
+const TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount';
+
 type Mutation = (pod: Pod) => Pod;
 
 const changeSpec = (pod: Pod, change: (spec: PodSpec) => Partial<PodSpec>): Pod => {
@@ -114,12 +116,22 @@ describe('injection among other webhooks', { skip: missingCluster() }, () => {
     });
   }
 
+  it('is asked for one review only when it is alone: the API server has no token to mount in the sidecar, and does mount it in the app', async () => {
+    await register('injection');
+    calls.length = 0;
+    const pod = await create();
+    assert.deepEqual(calls, ['injection']);
+    const mounts = ({ volumeMounts = [] }: Container) => volumeMounts.filter(({ mountPath }) => mountPath === TOKEN).map(({ name }) => name.replace(/-[a-z0-9]+$/, ''));
+    assert.deepEqual(pod.spec?.initContainers?.map(mounts), [['tenant-mtls']]);
+    assert.deepEqual(pod.spec?.containers.map(mounts), [['kube-api-access']]);
+  });
+
   it('is first of the init containers again when another went before it later, and keeps what was added to it', async () => {
     await register('before', 'injection', 'decorate', 'later');
     const pod = await create();
     assert.equal(names(pod).init?.[0], 'tls-sidecar');
     const sidecar = pod.spec?.initContainers?.[0];
     assert.equal(sidecar?.env?.filter(({ name }) => name === 'REGION').length, 1);
-    assert.ok(sidecar?.volumeMounts?.some(({ mountPath }) => mountPath === '/var/run/secrets/kubernetes.io/serviceaccount'), 'the API server has put its token there between the calls');
+    assert.deepEqual(sidecar?.volumeMounts?.filter(({ mountPath }) => mountPath === TOKEN).map(({ name }) => name), ['tenant-mtls-run']);
   });
 });
