@@ -26,8 +26,11 @@ export function renderListen({ bind, port, portFromPod, tls }: ListenerModel): L
   return addresses.map((address) => `listen ${address}${port}${parameters};`);
 }
 
+/** A line without a version is a request of HTTP/0.9 to nginx: no header of it could be checked, and its answer has no status. */
+const REFUSE_HTTP_0_9 = block('if ($server_protocol = HTTP/0.9)', ['return 400;']);
+
 function renderBinding(listener: ListenerModel): Lines {
-  return [...renderListen(listener), `server_name ${word(listener.name)};`, 'http2 on;'];
+  return [...renderListen(listener), `server_name ${word(listener.name)};`, 'http2 on;', ...REFUSE_HTTP_0_9];
 }
 
 /** Anchors are the issuing authorities where a route goes by tenant (the builder has seen to it): a longer chain could carry a forged issuer. */
