@@ -39,6 +39,7 @@ describe('the nginx sidecar', { skip, concurrency: 2 }, () => {
     seen.push(request.headers);
     const answer = () => response.end(JSON.stringify(request.headers));
     if (request.url === '/slow') setTimeout(answer, 1000);
+    else if (request.url === '/endless') return;
     else answer();
   });
   let appPort = 0;
@@ -223,7 +224,7 @@ describe('the nginx sidecar', { skip, concurrency: 2 }, () => {
   it('ends at once on a second TERM', async () => {
     await using sidecar = await started();
     await sidecar.reaches(({ state }) => state === 'current');
-    const slow = sidecar.get('/slow', as(alice)).catch(() => 'cut');
+    const slow = sidecar.get('/endless', as(alice)).catch(() => 'cut');
     await new Promise((resolve) => setTimeout(resolve, 200));
     sidecar.signal('SIGTERM');
     await eventually(() => (sidecar.log.includes('stopping') ? true : undefined), 'a line about stopping');
