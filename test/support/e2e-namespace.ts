@@ -38,6 +38,8 @@ export interface E2eNamespace {
   readyPod(name: string): Promise<ObservedPod>;
   /** One request with the certificate of hello-client. */
   request(pod: ObservedPod, path: string, options?: { timeout?: number }): Promise<Answer>;
+  /** Waits until it is answered: a pod is ready as soon as it runs where its app has no probe. */
+  answers(pod: ObservedPod, path: string): Promise<void>;
   kubectl(...args: string[]): Promise<string>;
 }
 
@@ -49,6 +51,10 @@ export async function e2eNamespace(prefix: string): Promise<E2eNamespace> {
   for (const certificate of ['hello', 'hello-client']) await certificateReady(cluster, name, certificate);
   const { admin } = cluster;
   const pod = async (podName: string) => await admin.get<ObservedPod>(resources.Pod, { namespace: name, name: podName });
+  const request: E2eNamespace['request'] = async ({ status }, path, options = {}) => {
+    const servername = `hello.${name}.svc`;
+    return await get({ host: status.podIP ?? '', path, servername, ...(await credentialsOf(cluster, name, 'hello-client-tls')), ...options });
+  };
   return {
     cluster, name, pod,
     create: async (resource, object) => void (await admin.create(resource, { ...object, metadata: { ...object.metadata, namespace: name } })),
@@ -60,10 +66,8 @@ export async function e2eNamespace(prefix: string): Promise<E2eNamespace> {
       assert.ok(isReady(found), JSON.stringify(found.status));
       return found;
     }, { timeoutMs: 60_000, intervalMs: 200 }),
-    request: async ({ status }, path, options = {}) => {
-      const servername = `hello.${name}.svc`;
-      return await get({ host: status.podIP ?? '', path, servername, ...(await credentialsOf(cluster, name, 'hello-client-tls')), ...options });
-    },
+    request,
+    answers: async (asked, path) => await eventually(async () => assert.equal((await request(asked, path)).status, 200), { timeoutMs: 30_000, intervalMs: 100 }),
     kubectl: async (...args) => await kubectl('-n', name, ...args),
   };
 }
