@@ -1,4 +1,5 @@
 // An HTTP listener as a server block. Routes are named locations; which one is decided by the maps of render-route-maps.ts.
+import { AMBIGUOUS_PATH, judgesPaths } from '../proxy-model/ambiguous-path.ts';
 import type { ListenerModel, ProxyModel, RouteModel, UpstreamModel } from '../proxy-model/model.ts';
 import { block, paragraphs } from './block.ts';
 import type { Lines } from './block.ts';
@@ -14,7 +15,7 @@ export function renderHttpListener(listener: ListenerModel, model: ProxyModel): 
   const isSingle = hasOneRoute(listener);
   return paragraphs(
     isSingle ? [] : renderRouteMaps(listener, (index) => `@${listener.name}-${index}`, `@${listener.name}-none`),
-    block('server', paragraphs(renderBinding(listener), renderTls(listener), renderHeaders(listener, model), isSingle ? only(listener, model) : chosen(listener, model))),
+    block('server', paragraphs(renderBinding(listener), renderTls(listener), renderPathCheck(listener), renderHeaders(listener, model), isSingle ? only(listener, model) : chosen(listener, model))),
   );
 }
 
@@ -40,6 +41,10 @@ export function verifyDepth({ routes }: ListenerModel): 0 | undefined {
 
 function renderTls(listener: ListenerModel): Lines {
   return listener.tls === undefined ? [] : renderListenerTls(listener.tls, verifyDepth(listener));
+}
+
+function renderPathCheck(listener: ListenerModel): Lines {
+  return judgesPaths(listener) ? block(`if ($request_uri ~* ${regexArgument(AMBIGUOUS_PATH)})`, ['return 400;']) : [];
 }
 
 const FORWARDED: readonly (readonly [string, string])[] = [

@@ -1,5 +1,6 @@
 // What happens to a request: refused, redirected, or sent along a route. Pure.
 import type { RedirectModel } from '../proxy-model/model.ts';
+import { isAmbiguousPath, judgesPaths } from '../proxy-model/ambiguous-path.ts';
 import type { DenialReason } from './authorize-peer.ts';
 import { BAD_CERTIFICATE, NO_CERTIFICATE } from './answer-page.ts';
 import type { Access } from './connection.ts';
@@ -42,6 +43,7 @@ export function decideRequest(request: Request, { verdict, view, identityHeaders
   const target = parseTarget(request.target);
   if (target === undefined) return BAD_REQUEST;
   if (redirect !== undefined) return decideRedirect(redirect, headers, target);
+  if (isAmbiguousPath(target.raw) && judgesPaths(view.model)) return BAD_REQUEST;
   const route = verdict.kind === 'deny' ? undefined : selectRoute(verdict.routes, target);
   return route === undefined ? DENIALS.no_route : { kind: 'route', route, target, headers };
 }
