@@ -72,8 +72,8 @@ describe('what ends by itself', { skip: cannotRunPods() }, () => {
   it('gives init containers the sidecar\'s encrypting listener on loopback', async () => {
     await certificateReady(shop.cluster, shop.name, 'outbound');
     await shop.kubectl('rollout', 'status', 'deployment/hello', '--timeout=60s');
-    // The app at the other end may still be starting; a listener that is not there would fail all the same.
-    const fetchDate = 'curl -sS --fail --retry 10 --retry-all-errors --retry-delay 1 http://127.0.0.1:9000/date';
+    // The listener must be there at once; the app at the other end may still be starting.
+    const fetchDate = 'curl -sS -o /dev/null http://127.0.0.1:9000/ && curl -sS --fail --retry 10 --retry-all-errors --retry-delay 1 http://127.0.0.1:9000/date';
     await shop.create(resources.Job, {
       apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'outbound', annotations: OUTBOUND },
       spec: aJobSpec({ name: 'outbound', containers: [shell(fetchDate)], spec: { initContainers: [shell(fetchDate, { name: 'init' })] } }),
