@@ -85,6 +85,7 @@ function startWebhook({ config, client, log, metrics, informers, events, leaders
     ...createLookups({ client, certificates: certificates.cache, namespaces: namespaces.cache }),
     images: config.images,
     kubernetesVersion: () => version,
+    newProbeToken: () => randomBytes(16).toString('hex'),
     recordEvent: (owner: PodOwner, note: EventNote) => workloadEvents.record(owner, note),
     excludedNamespaces: excludedNamespaces(config.namespace),
     rememberOwner: wakeOwnersInTime({

@@ -54,7 +54,7 @@ function aReview(): string {
 
 function webhookMutate() {
   return createMutate({
-    images: { nginx: 'nginx:bench', node: 'node:bench' }, kubernetesVersion: () => 'v1.35.4', certificate: () => certificate,
+    images: { nginx: 'nginx:bench', node: 'node:bench' }, kubernetesVersion: () => 'v1.35.4', newProbeToken: () => randomBytes(16).toString('hex'), certificate: () => certificate,
     namespace: (name) => ({ metadata: { name } }), excludedNamespaces: [], recordEvent: () => {}, rememberOwner: () => {},
   });
 }

@@ -28,6 +28,8 @@ export interface InjectionKnowledge extends Lookups {
   readonly images: Readonly<Record<Engine, string>>;
   /** As the API server gives it (`v1.35.4`); undefined while not known. */
   readonly kubernetesVersion: () => string | undefined;
+  /** Random. */
+  readonly newProbeToken: () => string;
 }
 
 export interface PodMutation extends InjectionKnowledge {
@@ -56,8 +58,8 @@ export async function mutatePod(mutation: PodMutation, request: AdmissionRequest
 
 /** Looks up what the decision needs: nothing for a pod that has not opted in. */
 export async function decideFor(knowledge: InjectionKnowledge, pod: Pod, namespace: string): Promise<Injection> {
-  const { images } = knowledge;
-  const context: InjectionContext = { namespace: { name: namespace }, certificate: undefined, images, kubernetesVersion: knowledge.kubernetesVersion() };
+  const { images, newProbeToken } = knowledge;
+  const context: InjectionContext = { namespace: { name: namespace }, certificate: undefined, images, kubernetesVersion: knowledge.kubernetesVersion(), newProbeToken };
   if (requestedCertificate(pod) === undefined) return decideInjection(pod, context);
   const labels = (await knowledge.namespace(namespace))?.metadata.labels ?? {};
   const { certificate: name } = readSettings(pod).settings;

@@ -34,9 +34,23 @@ export const SAFE_HEADER_NAME = /^[A-Za-z0-9-]{1,64}$/;
 export const SAFE_HEADER_VALUE = /^[A-Za-z0-9/._~%?&=+,:@!*() -]{0,256}$/;
 export const SAFE_SERVICE = /^[A-Za-z0-9/._-]{0,253}$/;
 
+/** What makes the paths of a pod's probes known to the kubelet alone: 32 hexadecimal digits. */
+const TOKEN = '[0-9a-f]{32}';
+
 /** Container names are DNS labels, so the path needs no escaping. */
-export function probePath(container: string, role: ProbeRole): string {
-  return `/probes/${container}/${role}`;
+export function probePath(token: string, container: string, role: ProbeRole): string {
+  return `/probes/${token}/${container}/${role}`;
+}
+
+/** Whatever the token. */
+export function isProbePath(path: string | undefined, container: string, role: ProbeRole): boolean {
+  const token = path?.split('/')[2] ?? '';
+  return new RegExp(`^${TOKEN}$`).test(token) && path === probePath(token, container, role);
+}
+
+/** The token of routes as `writeProbeRoutes` has written them. */
+export function findProbeToken(routes: string): string | undefined {
+  return new RegExp(`"path":"/probes/(${TOKEN})/`).exec(routes)?.[1];
 }
 
 export function isHookPath(path: string): boolean {

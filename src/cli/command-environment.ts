@@ -1,4 +1,5 @@
-// The real world of the commands: the process's streams, the cluster of the kubeconfig, the clock.
+// The real world of the commands: the process's streams, the cluster of the kubeconfig, the clock, randomness.
+import { randomBytes } from 'node:crypto';
 import { OPTIONS } from '../config.ts';
 import { connectCluster } from './cluster-connection.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
@@ -19,6 +20,7 @@ export async function runInProcess(args: readonly string[], version: string): Pr
       stdout: process.stdout,
       stderr: process.stderr,
       images: { nginx: OPTIONS.nginxImage.fallback, node: OPTIONS.nodeImage.fallback },
+      newProbeToken: () => randomBytes(16).toString('hex'),
       connect,
       cluster: (options) => {
         const { client, namespace } = connect(options);

@@ -25,6 +25,8 @@ export interface InjectIo {
   readonly stderr: Output;
   /** Images where neither a flag nor the operator in the cluster says any. */
   readonly images: Readonly<Record<Engine, string>>;
+  /** Random. */
+  readonly newProbeToken: () => string;
   /** Called at most once, and only when something has to be looked up; throws where there is no cluster. */
   readonly cluster: (connection: ConnectionOptions) => Promise<ClusterReader>;
 }

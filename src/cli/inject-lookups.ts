@@ -13,19 +13,21 @@ export interface DecideOptions {
   /** undefined: no cluster is asked. */
   readonly cluster: (() => Promise<ClusterReader>) | undefined;
   readonly defaultNamespace: string;
+  /** Random. */
+  readonly newProbeToken: () => string;
 }
 
 export function decideFrom(options: DecideOptions): Decide {
   return async (pod, namespace) => {
     const name = requestedCertificate(pod);
-    const plain = { namespace: { name: namespace }, certificate: undefined, images: { ...options.fallbackImages, ...options.images }, kubernetesVersion: undefined };
+    const plain = { namespace: { name: namespace }, certificate: undefined, images: { ...options.fallbackImages, ...options.images }, kubernetesVersion: undefined, newProbeToken: options.newProbeToken };
     // Nothing is looked up for a pod that has not opted in.
     if (name === undefined) return decideInjection(pod, plain);
     const cluster = await options.cluster?.();
     const certificate = certificateIn(options, name, namespace) ?? (await cluster?.certificate(namespace, name));
     const labels = labelsIn(options, namespace) ?? (await cluster?.namespaceLabels(namespace)) ?? {};
     const images = { ...options.fallbackImages, ...(await cluster?.operatorImages()), ...options.images };
-    return decideInjection(pod, { namespace: { name: namespace, labels }, certificate, images, kubernetesVersion: await cluster?.kubernetesVersion() });
+    return decideInjection(pod, { ...plain, namespace: { name: namespace, labels }, certificate, images, kubernetesVersion: await cluster?.kubernetesVersion() });
   };
 }
 

@@ -35,7 +35,7 @@ export async function prepareDecision({ connection, offline, images }: InjectArg
   const cluster = offline === 'offline' ? undefined : () => (reader ??= connect(io, connection));
   const defaultNamespace = connection.namespace ?? (cluster === undefined ? 'default' : (await cluster()).namespace);
   const known = objects.flatMap((object) => (object === undefined ? [] : object.items ?? [object]));
-  const decide: Decide = decideFrom({ objects: known, images, fallbackImages: io.images, cluster, defaultNamespace });
+  const decide: Decide = decideFrom({ objects: known, images, fallbackImages: io.images, cluster, defaultNamespace, newProbeToken: io.newProbeToken });
   return { decide, defaultNamespace, cluster };
 }
 

@@ -18,12 +18,18 @@ const MOST_REMEMBERED = 512;
 const remembered = new Map<string, BuiltSidecar>();
 
 export function buildSidecar(sidecar: Sidecar): BuiltSidecar {
+  // Rewritten probes have a token of the pod's own: no other pod is like it.
+  if (sidecar.probes.length > 0) return build(sidecar);
   const key = JSON.stringify(sidecar);
   const known = remembered.get(key);
   if (known !== undefined) return known;
-  const [container, volumes] = [buildContainer(sidecar), buildVolumes(sidecar)];
-  const built = { container, volumes, templateHash: hash('sha256', JSON.stringify([container, volumes])) };
+  const built = build(sidecar);
   if (remembered.size >= MOST_REMEMBERED) remembered.clear();
   remembered.set(key, built);
   return built;
+}
+
+function build(sidecar: Sidecar): BuiltSidecar {
+  const [container, volumes] = [buildContainer(sidecar), buildVolumes(sidecar)];
+  return { container, volumes, templateHash: hash('sha256', JSON.stringify([container, volumes])) };
 }

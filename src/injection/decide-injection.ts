@@ -17,7 +17,7 @@ import { annotationsOf } from './pod.ts';
 import type { Pod } from './pod.ts';
 import { POD_CHECKS } from './pod-checks.ts';
 import { appPort, checkPorts, listenerPorts } from './port-checks.ts';
-import { planProbeRewrites } from './probe-rewrites.ts';
+import { planProbeRewrites, probeTokenOf } from './probe-rewrites.ts';
 import { finding, quote } from './reasons.ts';
 import type { Finding, RefusalReason, SkipReason } from './reasons.ts';
 import { readSettings } from './settings.ts';
@@ -33,6 +33,8 @@ export interface InjectionContext {
   readonly images: Readonly<Record<Engine, string>>;
   /** As the API server gives it (`v1.35.4`); undefined: not known, counts as new enough. */
   readonly kubernetesVersion: string | undefined;
+  /** A new one (see api/probes.ts) for a pod whose probes are rewritten for the first time; it keeps it from then on. */
+  readonly newProbeToken: () => string;
 }
 
 export type Injection =
@@ -53,7 +55,7 @@ export function decideInjection(pod: Pod, context: InjectionContext): Injection 
   const { settings, findings } = readSettings(bare);
   const shape = context.certificate === undefined ? undefined : describeSidecar(context.certificate);
   const engine = settings.engine ?? shape?.engine ?? 'nginx';
-  const probes = settings.rewriteProbes === true ? planProbeRewrites(bare, engine) : { rewrites: [], findings: [] };
+  const probes = settings.rewriteProbes === true ? planProbeRewrites(bare, { engine, token: probeToken(pod, context) }) : { rewrites: [], findings: [] };
   const reasons = [
     ...findings,
     ...checkResources(settings),
@@ -68,6 +70,11 @@ export function decideInjection(pod: Pod, context: InjectionContext): Injection 
     outcome: 'inject',
     sidecar: { ...nameParts(shape), engine, image: context.images[engine], ...portParts(bare, shape, settings), resources: sidecarResources(bare, engine, settings), probes: probes.rewrites },
   };
+}
+
+/** Kept, so that injecting again changes nothing. */
+function probeToken(pod: Pod, { newProbeToken }: InjectionContext): string {
+  return probeTokenOf(pod) ?? newProbeToken();
 }
 
 function optOut(pod: Pod, { namespace }: InjectionContext): Finding<SkipReason> | undefined {

@@ -1,9 +1,10 @@
 // Plans which probes and hooks go through the sidecar's status port, for an app that listens on loopback only.
 // Whatever a probe says ends in the sidecar's configuration, so anything outside the safe characters refuses the pod.
-import { PROBE_ROLES, SAFE_HEADER_NAME, SAFE_HEADER_VALUE, SAFE_HOST, SAFE_SERVICE, SAFE_TARGET, probePath } from '../api/probes.ts';
+import { SIDECAR_ENV } from '../api/names.ts';
+import { PROBE_ROLES, SAFE_HEADER_NAME, SAFE_HEADER_VALUE, SAFE_HOST, SAFE_SERVICE, SAFE_TARGET, findProbeToken, probePath } from '../api/probes.ts';
 import type { ProbeRole, ProbeRoute } from '../api/probes.ts';
 import type { Engine } from '../api/tenant-certificate.ts';
-import { foreignContainers } from './own-parts.ts';
+import { findOurContainer, foreignContainers } from './own-parts.ts';
 import type { Container, HttpGet, Pod, Probe } from './pod.ts';
 import { askedPort, portNumber } from './ports.ts';
 import { probeOf } from './probe-handlers.ts';
@@ -21,16 +22,28 @@ export interface ProbePlan {
   readonly findings: readonly Finding<'ProbeNotRewritable'>[];
 }
 
+export interface ProbeTerms {
+  readonly engine: Engine;
+  /** Hooks act on the app, so that nobody but the kubelet may be able to ask for them. */
+  readonly token: string;
+}
+
+/** The token that an injected pod has. */
+export function probeTokenOf(pod: Pod): string | undefined {
+  const routes = findOurContainer(pod)?.env?.find(({ name }) => name === SIDECAR_ENV.probes)?.value;
+  return routes === undefined ? undefined : findProbeToken(routes);
+}
+
 /** A hook has no time-out of its own: the kubelet waits as long as the pod's grace period lasts, and hangs up then. */
 const LONGEST_HOOK_SECONDS = 3600;
 
 /** Of a pod as its author wrote it: ours taken out. exec probes, and probes of another host, stay what they are. */
-export function planProbeRewrites(pod: Pod, engine: Engine): ProbePlan {
+export function planProbeRewrites(pod: Pod, terms: ProbeTerms): ProbePlan {
   const rewrites: ProbeRewrite[] = [];
   const findings: Finding<'ProbeNotRewritable'>[] = [];
   for (const container of foreignContainers(pod)) {
     for (const role of PROBE_ROLES) {
-      const planned = planRoute(container, role, engine);
+      const planned = planRoute(container, role, terms);
       if (typeof planned === 'string') findings.push(finding('ProbeNotRewritable', `container ${quote(container.name)}: ${role} ${planned}`));
       else if (planned !== undefined) rewrites.push({ container: container.name, role, route: planned });
     }
@@ -39,13 +52,13 @@ export function planProbeRewrites(pod: Pod, engine: Engine): ProbePlan {
 }
 
 /** A route; or what keeps the probe from being rewritten; or undefined where there is nothing to rewrite. */
-function planRoute(container: Container, role: ProbeRole, engine: Engine): ProbeRoute | string | undefined {
+function planRoute(container: Container, role: ProbeRole, { engine, token }: ProbeTerms): ProbeRoute | string | undefined {
   const probe = probeOf(container, role);
   const asked = askedPort(probe);
   if (probe === undefined || asked === undefined || !isForwardable(probe, role)) return undefined;
   const port = portNumber(container, asked);
   if (port === undefined) return `names the port ${quote(asked)}, which the container does not have`;
-  return routeOf(probe, { path: probePath(container.name, role), port, timeoutSeconds: isHook(role) ? LONGEST_HOOK_SECONDS : probe.timeoutSeconds ?? 1 }, engine);
+  return routeOf(probe, { path: probePath(token, container.name, role), port, timeoutSeconds: isHook(role) ? LONGEST_HOOK_SECONDS : probe.timeoutSeconds ?? 1 }, engine);
 }
 
 /** Another host is not the app. A hook's tcpSocket does nothing: the API keeps the field for compatibility only. */

@@ -1,7 +1,7 @@
 // Writes planned probe rewrites into a pod, and takes them out again. Only the handler of a probe changes, never its timing;
 // the originals stand in an annotation, so that the inverse is exact.
 import { OWN_ANNOTATION, SIDECAR } from '../api/names.ts';
-import { probePath } from '../api/probes.ts';
+import { isProbePath } from '../api/probes.ts';
 import type { ProbeRole } from '../api/probes.ts';
 import { mapContainers } from './containers.ts';
 import { annotationsOf, containersOf } from './pod.ts';
@@ -14,7 +14,7 @@ export function rewriteProbes(pod: Pod, rewrites: readonly ProbeRewrite[]): Pod 
   return mapContainers(pod, (container) =>
     rewrites
       .filter((rewrite) => rewrite.container === container.name)
-      .reduce((changed, { role }) => replaceHandler(changed, role, forwarded(container.name, role)), container),
+      .reduce((changed, { role, route: { path } }) => replaceHandler(changed, role, forwarded(path)), container),
   );
 }
 
@@ -41,13 +41,13 @@ export function restoreProbes(pod: Pod): Pod {
   );
 }
 
-function forwarded(container: string, role: ProbeRole): Handler {
-  return { httpGet: { path: probePath(container, role), port: SIDECAR.statusPort, scheme: 'HTTP' } };
+function forwarded(path: string): Handler {
+  return { httpGet: { path, port: SIDECAR.statusPort, scheme: 'HTTP' } };
 }
 
 function isForwarded(container: Container, role: ProbeRole): boolean {
   const httpGet = probeOf(container, role)?.httpGet;
-  return httpGet?.port === SIDECAR.statusPort && httpGet.path === probePath(container.name, role);
+  return httpGet?.port === SIDECAR.statusPort && isProbePath(httpGet.path, container.name, role);
 }
 
 interface Original {

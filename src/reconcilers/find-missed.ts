@@ -60,7 +60,7 @@ async function findOutdated(sources: AuditSources, signal: AbortSignal): Promise
       const known = caches.pods.get(keyOf(pod));
       if (known === undefined || !isAlive(known)) continue;
       const certificate = caches.certificates.get(`${namespace}/${labels?.[LABEL.certificate]}`);
-      const context = { namespace: { name: namespace, labels: labelsOf(caches.namespaces, namespace) }, certificate, images, kubernetesVersion: undefined };
+      const context = { namespace: { name: namespace, labels: labelsOf(caches.namespaces, namespace) }, certificate, images, kubernetesVersion: undefined, newProbeToken: () => '' };
       const missed = judgeSidecar(pod, decideInjection(pod, context));
       if (missed !== undefined) found.push(missed);
     }

@@ -15,7 +15,7 @@ const RUNS = 300;
 
 const MUTATION: PodMutation = {
   images: { nginx: 'nginx:test', node: 'node:test' },
-  kubernetesVersion: () => 'v1.35.4',
+  kubernetesVersion: () => 'v1.35.4', newProbeToken: () => '0'.repeat(32),
   certificate: (namespace, name) => (name === 'hello' ? ({ metadata: { namespace, name }, spec: { issuer: { kind: 'Secret', name: 'ca' }, commonName: 'hello' } } as TenantCertificate) : undefined),
   namespace: (name) => ({ metadata: { name } }),
   excludedNamespaces: [], recordEvent: () => {},

@@ -44,7 +44,7 @@ function aMutation(overrides: Partial<PodMutation> = {}): Recording {
   const asked: string[] = [];
   const mutation: PodMutation = {
     images: { nginx: 'nginx:test', node: 'node:test' },
-    kubernetesVersion: () => 'v1.35.4',
+    kubernetesVersion: () => 'v1.35.4', newProbeToken: () => '0'.repeat(32),
     certificate: (namespace, name) => {
       asked.push(`${namespace}/${name}`);
       return name === 'hello' ? CERTIFICATE : undefined;

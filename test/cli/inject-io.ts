@@ -15,6 +15,7 @@ export function captureIo({ stdin = '', cluster = {} }: { stdin?: string; cluste
     stdout: { write: (text) => (written.out += text) },
     stderr: { write: (text) => (written.err += text) },
     images: aContext().images,
+    newProbeToken: aContext().newProbeToken,
     cluster: () => Promise.resolve({ ...EMPTY, ...cluster }),
     out: () => written.out,
     err: () => written.err,

@@ -75,12 +75,14 @@ describe('probes through the sidecar', { skip: cannotRunPods() }, () => {
       });
 
       it('shows nobody else a way into the app', async () => {
-        const { status: { podIP } } = await shop.readyPod(`probed-${engine}`);
+        const { spec: { containers }, status: { podIP } } = await shop.readyPod(`probed-${engine}`);
+        const path = (containers.find(({ name }) => name === 'app') as { livenessProbe?: { httpGet?: { path?: string } } }).livenessProbe?.httpGet?.path ?? '';
+        assert.match(path, /^\/probes\/[0-9a-f]{32}\/app\/livenessProbe$/);
         const ask = async (path: string, method = 'GET') => await fetch(`http://${podIP}:15643${path}`, { method });
-        const probe = await ask('/probes/app/livenessProbe');
+        const probe = await ask(path);
         assert.deepEqual([probe.status, await probe.text()], [200, '']);
-        assert.notEqual((await ask('/probes/app/livenessProbe', 'POST')).status, 200);
-        for (const path of ['/probes/app/livenessProbe/', '/probes/app/hits', '/ask/probes/app/livenessProbe', '/hits', '/secure']) assert.equal((await ask(path)).status, 404, path);
+        assert.notEqual((await ask(path, 'POST')).status, 200);
+        for (const other of [`${path}/`, path.replace('livenessProbe', 'hits'), `/ask${path}`, path.replace(/[0-9a-f]{32}\//, ''), path.replaceAll(/[0-9a-f]{32}/g, '0'.repeat(32)), '/hits', '/secure']) assert.equal((await ask(other)).status, 404, other);
       });
 
       it('tells the kubelet when the app is sick', async () => {

@@ -5,6 +5,9 @@ import type { InjectionContext } from '../../src/injection/decide-injection.ts';
 import { injectSidecar } from '../../src/injection/inject-sidecar.ts';
 import type { Container, Pod, PodMeta, PodSpec } from '../../src/injection/pod.ts';
 
+/** Stands for a random one. */
+export const PROBE_TOKEN = '0123456789abcdef0123456789abcdef';
+
 const CERTIFICATE = 'tenant-mtls.dev/certificate';
 
 export function aContainer(container: Partial<Container> & Record<string, unknown> = {}): Container {
@@ -50,6 +53,7 @@ export function aContext(context: Partial<InjectionContext> = {}): InjectionCont
     certificate: aCertificate(),
     images: { nginx: 'registry.example/nginx:1.30', node: 'registry.example/tenant-mtls:0.1.0' },
     kubernetesVersion: 'v1.35.4',
+    newProbeToken: () => PROBE_TOKEN,
     ...context,
   };
 }

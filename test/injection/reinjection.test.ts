@@ -100,6 +100,37 @@ describe('injecting again', () => {
   });
 });
 
+describe('the paths of rewritten probes', () => {
+  const probed = aPod({ containers: [aContainer({ livenessProbe: LIVENESS, lifecycle: { preStop: { httpGet: { path: '/stop', port: 8080 } } } })] }, REWRITE);
+  const withToken = (digit: string) => aContext({ newProbeToken: () => digit.repeat(32) });
+  const pathsOf = (pod: Pod) => [pod.spec?.containers[0]?.livenessProbe?.httpGet?.path, pod.spec?.containers[0]?.lifecycle?.preStop?.httpGet?.path];
+  const routesOf = (pod: Pod): unknown => (JSON.parse(sidecarOf(pod).env?.find(({ name }) => name === 'TENANT_MTLS_PROBES')?.value ?? '') as { path: string }[]).map(({ path }) => path);
+
+  it('cannot be guessed: each pod has a token of its own', () => {
+    for (const digit of ['a', '7']) {
+      const pod = injected(probed, withToken(digit));
+      assert.deepEqual(pathsOf(pod), [`/probes/${digit.repeat(32)}/app/livenessProbe`, `/probes/${digit.repeat(32)}/app/preStop`]);
+      assert.deepEqual(routesOf(pod), pathsOf(pod));
+    }
+  });
+
+  it('stay when the pod is injected again, byte for byte, and for a container that is added later', () => {
+    const once = injected(probed, withToken('a'));
+    assert.equal(JSON.stringify(injected(once, withToken('b'))), JSON.stringify(once));
+    const more = { ...once, spec: { ...once.spec, containers: [...(once.spec?.containers ?? []), { name: 'late', livenessProbe: LIVENESS }] } };
+    assert.equal(injected(more, withToken('b')).spec?.containers[1]?.livenessProbe?.httpGet?.path, `/probes/${'a'.repeat(32)}/late/livenessProbe`);
+  });
+
+  it('are undone exactly, whatever the token is', () => {
+    assert.equal(JSON.stringify(uninject(injected(probed, withToken('f')))), JSON.stringify(probed));
+  });
+
+  it('are made anew where the token that the pod brings along is none', () => {
+    const edited = editSidecar(injected(probed, withToken('a')), (sidecar) => ({ ...sidecar, env: [{ name: 'TENANT_MTLS_PROBES', value: '[{"path":"/probes/../app/preStop"}]' }] }));
+    assert.deepEqual(routesOf(injected(edited, withToken('b'))), [`/probes/${'b'.repeat(32)}/app/livenessProbe`, `/probes/${'b'.repeat(32)}/app/preStop`]);
+  });
+});
+
 describe('what counts as ours', () => {
   const before = injected(aPod());
   it('is not what an annotation says', () => {

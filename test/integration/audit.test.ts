@@ -60,7 +60,7 @@ describe('the audit of pods and workloads', { skip: missingCluster() }, () => {
   function aPod(name: string, image?: string): KubeObject {
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, annotations }, spec };
     if (image === undefined) return pod;
-    const injection = decideInjection(pod, { namespace: { name: namespace }, certificate: certificate() as unknown as TenantCertificate, images: { ...images, nginx: image }, kubernetesVersion: undefined });
+    const injection = decideInjection(pod, { namespace: { name: namespace }, certificate: certificate() as unknown as TenantCertificate, images: { ...images, nginx: image }, kubernetesVersion: undefined, newProbeToken: () => '0'.repeat(32) });
     return injection.outcome === 'inject' ? ({ ...pod, ...injectSidecar(pod, injection.sidecar) } as KubeObject) : assert.fail('the pod was not injected');
   }
 

@@ -63,7 +63,7 @@ describe('the serving certificates of two replicas', { skip }, () => {
     void authority.run(stop.signal);
     const serving = await first.promise;
     const mutate = createMutate({
-      images: { nginx: 'nginx:test', node: 'node:test' }, kubernetesVersion: () => 'v1.35.0', certificate: () => certificate,
+      images: { nginx: 'nginx:test', node: 'node:test' }, kubernetesVersion: () => 'v1.35.0', newProbeToken: () => '0'.repeat(32), certificate: () => certificate,
       namespace: (name) => ({ metadata: { name } }), excludedNamespaces: [], recordEvent: () => {}, rememberOwner: () => {},
     });
     const app = buildAdmissionApp({ mutate, log, metrics, notReadyBecause: () => [], tls: { serving } });

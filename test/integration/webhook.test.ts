@@ -109,7 +109,7 @@ class Webhook {
     const { serving } = await signLeaf(authority, servingNames('webhook', 'test'), now);
     const mutation: PodMutation = {
       images: { nginx: 'nginx:test', node: 'node:test' },
-      kubernetesVersion: () => 'v1.35.0',
+      kubernetesVersion: () => 'v1.35.0', newProbeToken: () => '0'.repeat(32),
       certificate: (_namespace, name) => this.certificates.get(name),
       namespace: (name) => ({ metadata: { name } }),
       excludedNamespaces: [],

@@ -10,7 +10,7 @@ import { asksForSidecar, judgeBarePod, judgeSidecar, judgeWorkload, missedCondit
 import type { Missed } from '../../src/reconcilers/audit-findings.ts';
 
 const certificate = { apiVersion: 'tenant-mtls.dev/v1alpha1', kind: 'TenantCertificate', metadata: { name: 'hello', namespace: 'shop' }, spec: {} } as unknown as TenantCertificate;
-const context = { namespace: { name: 'shop' }, certificate, images: { nginx: 'nginx:1', node: 'node:1' }, kubernetesVersion: undefined };
+const context = { namespace: { name: 'shop' }, certificate, images: { nginx: 'nginx:1', node: 'node:1' }, kubernetesVersion: undefined, newProbeToken: () => '0'.repeat(32) };
 const annotations = { 'tenant-mtls.dev/certificate': 'hello' };
 
 type LivePod = Pod & KubeObject & { status: { phase: string } };
