@@ -1,5 +1,6 @@
 // The listeners and upstreams that run, brought in line with each new generation.
-// Rule: everything that can fail (opening ports) happens before anything running is changed.
+// Rule: everything that can fail (opening ports) happens before anything running is changed. One exception: a port cannot be bound to another
+// address while it is bound to the old one, so there the old socket is closed first, and opened again if the set cannot be applied after all.
 import type { Generation, ListenerMaterial } from './load-generation.ts';
 import { startHealthChecks } from './health-check.ts';
 import { Listener, type ListenerServices } from './listener.ts';
@@ -34,8 +35,10 @@ export class ListenerSet {
   /** Throws before anything has changed. */
   async apply(generation: Generation): Promise<void> {
     const pools = await this.#preparePools(generation);
-    const views = new Map(generation.listeners.map((material) => [keyOf(material), viewOf(material, generation, pools)]));
-    const opened = await this.#openPorts(views);
+    const { views, opened } = await this.#prepareListeners(generation, pools).catch((error: unknown) => {
+      for (const [name, running] of pools) if (this.#pools.get(name) !== running) retire(running);
+      throw error;
+    });
     for (const [key, view] of views) this.#listeners.get(key)?.update(view);
     for (const [key, listener] of opened) this.#listeners.set(key, listener);
     for (const [key, listener] of this.#listeners) if (!views.has(key)) this.#leave(key, listener);
@@ -69,17 +72,25 @@ export class ListenerSet {
     return pools;
   }
 
+  async #prepareListeners(generation: Generation, pools: ReadonlyMap<string, RunningPool>): Promise<{ views: Map<string, ListenerView>; opened: Map<string, Listener> }> {
+    const views = new Map(generation.listeners.map((material) => [keyOf(material), viewOf(material, generation, pools)]));
+    return { views, opened: await this.#openPorts(views) };
+  }
+
   async #openPorts(views: ReadonlyMap<string, ListenerView>): Promise<Map<string, Listener>> {
     const opened = new Map<string, Listener>();
+    const added = [...views].filter(([key]) => !this.#listeners.has(key));
+    const moving = [...this.#listeners].filter(([key, { port }]) => !views.has(key) && added.some(([, view]) => view.port === port)).map(([, listener]) => listener);
     try {
-      for (const [key, view] of views) {
-        if (this.#listeners.has(key)) continue;
+      for (const listener of moving) listener.pause();
+      for (const [key, view] of added) {
         const listener = new Listener(view, this.#services);
         opened.set(key, listener);
         await listener.listen();
       }
     } catch (error) {
       for (const listener of opened.values()) listener.destroy();
+      await Promise.all(moving.map((listener) => listener.listen()));
       throw error;
     }
     return opened;

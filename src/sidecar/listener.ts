@@ -32,6 +32,7 @@ export class Listener {
   #http2: Http2Front | undefined;
   #view: ListenerView;
   #tls: TlsServer | undefined;
+  readonly #endCounting: () => void;
   readonly #closedBytes = { receivedBytes: 0, sentBytes: 0 };
 
   constructor(view: ListenerView, services: ListenerServices) {
@@ -40,7 +41,7 @@ export class Listener {
     this.#handshakes = new HandshakeWatch(services.handshakeTimeoutMs, (socket) => this.#onHandshakeTimeout(socket));
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#onAccept(socket));
     this.#prepare(view);
-    services.metrics.onScrape(() => this.#traffic());
+    this.#endCounting = services.metrics.onScrape(() => this.#traffic());
   }
 
   get view(): ListenerView {
@@ -73,6 +74,11 @@ export class Listener {
     for (const connection of this.#connections) this.#rejudge(connection);
   }
 
+  /** Lets go of its port; `listen` takes it back. Connections stay. */
+  pause(): void {
+    this.#server.close();
+  }
+
   /** Stops accepting. Resolves when the last connection is closed. */
   async drain(): Promise<void> {
     this.#server.close();
@@ -83,6 +89,7 @@ export class Listener {
       await Promise.all(open.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
     }
     this.#http1?.close();
+    this.#endCounting();
   }
 
   /** Cuts what is left. */
@@ -91,6 +98,7 @@ export class Listener {
     for (const socket of this.#handshakes.pending()) socket.destroy();
     for (const { socket } of this.#connections) socket.destroy();
     this.#http1?.close();
+    this.#endCounting();
   }
 
   #openSockets(): Socket[] {

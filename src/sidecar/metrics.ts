@@ -25,6 +25,8 @@ export class Metrics {
   readonly #responses = new Map<number, number>();
   readonly #buckets = HANDSHAKE_BUCKETS.map(() => 0);
   readonly #traffic = new Set<() => Traffic>();
+  /** Of sources that have ended. */
+  readonly #past = { open: 0, receivedBytes: 0, sentBytes: 0 };
   #requests = 0;
   #handshakes = 0;
   #handshakeSeconds = 0;
@@ -61,13 +63,20 @@ export class Metrics {
     if (bucket >= 0) this.#buckets[bucket] = (this.#buckets[bucket] ?? 0) + 1;
   }
 
-  onScrape(traffic: () => Traffic): void {
+  /** The function returned ends it; what has been counted until then stays, since a counter never falls. */
+  onScrape(traffic: () => Traffic): () => void {
     this.#traffic.add(traffic);
+    return () => {
+      if (!this.#traffic.delete(traffic)) return;
+      const { receivedBytes, sentBytes } = traffic();
+      this.#past.receivedBytes += receivedBytes;
+      this.#past.sentBytes += sentBytes;
+    };
   }
 
   /** Text format 0.0.4. */
   text(): string {
-    const traffic = [...this.#traffic].map((read) => read());
+    const traffic = [this.#past, ...[...this.#traffic].map((read) => read())];
     const sum = (field: keyof Traffic): Series => new Map([['', traffic.reduce((total, part) => total + part[field], 0)]]);
     const computed: Partial<Record<keyof typeof SIDECAR_METRICS, Series>> = {
       connectionsOpen: sum('open'),
