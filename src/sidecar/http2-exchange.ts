@@ -6,6 +6,8 @@ import type { Exchange } from './exchange.ts';
 
 export type RawStreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, rawHeaders: string[]) => void;
 
+const [NO_ERROR, INTERNAL_ERROR] = [0, 2];
+
 /** Fields that HTTP/2 forbids (RFC 9113, 8.2.2). */
 const FORBIDDEN = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings', 'te']);
 
@@ -82,20 +84,16 @@ export class Http2Exchange implements Exchange {
   answerWith(status: number, headers: readonly string[], body: string): void {
     if (this.isGone) return;
     this.#stream.respond({ ':status': status, ...toHeaders(headers), 'content-length': Buffer.byteLength(body) });
-    this.#isFinished = true;
-    this.#stream.end(this.method === 'HEAD' ? undefined : body);
-    this.#stream.resume();
+    this.#endWith(this.method === 'HEAD' ? undefined : body);
   }
 
   finish(rawTrailers: readonly string[]): void {
     this.#answerTrailers = rawTrailers;
-    this.#isFinished = true;
-    this.#stream.end();
-    this.#stream.resume();
+    this.#endWith(undefined);
   }
 
   abort(): void {
-    this.#stream.close(2); // INTERNAL_ERROR
+    this.#stream.close(INTERNAL_ERROR);
   }
 
   onGone(action: () => void): void {
@@ -104,6 +102,17 @@ export class Http2Exchange implements Exchange {
 
   onOver(action: () => void): void {
     this.#whenOver = action;
+  }
+
+  /** What is left of the request is not wanted any more (RFC 9113, 8.1): a stream of which only one half has ended would stay. */
+  #endWith(body: string | undefined): void {
+    const stream = this.#stream;
+    this.#isFinished = true;
+    stream.once('finish', () => {
+      if (!stream.readableEnded) stream.close(NO_ERROR);
+    });
+    stream.end(body);
+    stream.resume();
   }
 
   #end(): void {

@@ -8,10 +8,11 @@ import { serveExchange, type ExchangeServices } from './serve-exchange.ts';
 /** As nginx's http2_max_concurrent_streams. */
 const MAX_STREAMS = 128;
 const WINDOW_BYTES = 1 << 18;
+const LINGER_MS = 1000;
 
 export class Http2Front {
   readonly #services: ExchangeServices;
-  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #sessions = new Map<ServerHttp2Session, Connection>();
 
   constructor(services: ExchangeServices) {
     this.#services = services;
@@ -25,22 +26,38 @@ export class Http2Front {
       strictSingleValueFields: false, // an app that repeats a field it should not is no reason to fail
       settings: { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADER_BYTES, initialWindowSize: WINDOW_BYTES, enableConnectProtocol: false },
     });
-    this.#sessions.add(session);
+    this.#sessions.set(session, connection);
     const onStream: RawStreamListener = (stream, _headers, _flags, rawHeaders) => {
       const exchange = new Http2Exchange(connection, stream, rawHeaders);
-      serveExchange(exchange, this.#services, () => session.close());
+      serveExchange(exchange, this.#services, () => closeRefused(session, connection));
     };
     session.on('stream', onStream as Parameters<ServerHttp2Session['on']>[1]);
-    session.on('error', () => session.destroy());
+    // A session that was closing anyway would wait for its client to close, without reading.
+    session.on('error', () => connection.socket.destroy());
     session.on('close', () => this.#sessions.delete(session));
     session.setTimeout(connection.access.view.idleTimeoutMs, () => {
-      if (connection.activeRequests === 0) session.close();
+      if (connection.activeRequests === 0) close(session, connection);
     });
-    if (this.#services.isDraining()) session.close();
+    if (this.#services.isDraining()) close(session, connection);
   }
 
   /** GOAWAY; streams under way finish. */
   drain(): void {
-    for (const session of this.#sessions) session.close();
+    for (const [session, connection] of this.#sessions) close(session, connection);
   }
+}
+
+/** A client that is refused is so on every stream; a single bad request is no reason to close. It may not even read its answers, so it gets a moment only. */
+function closeRefused(session: ServerHttp2Session, connection: Connection): void {
+  if (connection.access.verdict.kind === 'allow' || session.closed) return;
+  session.close();
+  setTimeout(() => connection.socket.destroy(), LINGER_MS);
+}
+
+/** GOAWAY and the end of the streams; then a moment for the client to leave, for which Node would wait without an end. */
+function close(session: ServerHttp2Session, connection: Connection): void {
+  const linger = () => void setTimeout(() => connection.socket.destroy(), LINGER_MS);
+  session.close();
+  connection.whenIdle = linger;
+  if (connection.activeRequests === 0) linger();
 }
