@@ -45,12 +45,13 @@ read_resolv_conf() {
 }
 
 # hello -> hello.<first search domain>, hello.shop.svc -> hello.shop.svc.<cluster domain>; other names are complete as they stand.
-# Without IPv6 its addresses cannot be bound. The verified nginx.conf stays beside the adapted one.
+# Without IPv6 "all addresses" are those of IPv4: the second line of such a pair goes. An address of IPv6 that somebody asked for stays, and is refused.
+# The verified nginx.conf stays beside the adapted one.
 adapt_configuration() {
   set -- "$1" -e ''
   [ -z "$search" ] || set -- "$@" -e "s/^\( *server [a-z0-9-]*\)\(:[0-9]* resolve\)/\1.$search\2/"
   [ -z "$cluster" ] || set -- "$@" -e "s/^\( *server [a-z0-9.-]*\.svc\)\(:[0-9]* resolve\)/\1.$cluster\2/"
-  has_ipv6 || set -- "$@" -e '/^ *listen \[::\]:/d'
+  has_ipv6 || set -- "$@" -e '/^ *listen [0-9]*[ ;]/{' -e n -e '/^ *listen \[::\]:/d' -e '}'
   directory=$1
   shift
   sed "$@" "$directory/conf/nginx.conf" > "$directory/conf/adapted.conf"

@@ -72,18 +72,40 @@ await_workers() {
   return 1
 }
 
+start_nginx() {
+  nginx -p "$run/" -e stderr -c "$run/current/conf/adapted.conf" &
+  nginx_pid=$!
+}
+
+listen_addresses() { sed -n 's/^ *listen \([^ ;]*\).*/\1/p' "$1/conf/adapted.conf" "$1"/pod/*listen.conf | sort -u; }
+
+# Does a port of the running set get other addresses? 0.0.0.0:8443 cannot be bound while 127.0.0.1:8443 is, so a reload would fail, which nginx -t does not see.
+moves_a_port() {
+  { listen_addresses "$run/current"; echo; listen_addresses "$candidate"; } | awk '
+    $0 == "" { isNew = 1; next }
+    { port = $0; sub(/.*:/, "", port); if (isNew) new[port] = new[port] " " $0; else old[port] = old[port] " " $0 }
+    END { for (port in new) if (port in old && old[port] != new[port]) found = 1; exit !found }'
+}
+
+# The old nginx gives its ports back at once and finishes what it has begun beside the new one.
+restart_nginx() {
+  kill -QUIT "$nginx_pid" 2>/dev/null
+  start_nginx
+}
+
 start_or_reload() {
+  moved=''
+  if [ -n "$nginx_pid" ] && moves_a_port; then moved=yes; fi
   ln -sfn "generations/$number" "$run/current"
-  if [ -z "$nginx_pid" ]; then
-    nginx -p "$run/" -e stderr -c "$run/current/conf/adapted.conf" &
-    nginx_pid=$!
-  else
-    kill -HUP "$nginx_pid"
+  if [ -z "$nginx_pid" ]; then start_nginx
+  elif [ -n "$moved" ]; then log info 'a port gets other addresses: nginx starts anew' ; restart_nginx
+  else kill -HUP "$nginx_pid"
   fi
   await_workers && return 0
   [ "$stops" = 0 ] || drain
   [ -n "$loaded" ] || { log error 'nginx does not start'; kill -TERM "$nginx_pid" 2>/dev/null; exit 1; }
   ln -sfn "generations/$loaded" "$run/current"
+  [ -z "$moved" ] || restart_nginx
   return 1
 }
 

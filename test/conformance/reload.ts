@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { Agent } from 'node:https';
 import { it } from 'node:test';
+import type { TLSSocket } from 'node:tls';
 import { aListener, aListenerTls, aRoute } from '../support/proxy-models.ts';
 import { eventually } from '../support/nginx-sidecar.ts';
 import { freePort } from './free-port.ts';
@@ -67,6 +68,27 @@ export function describeReload(engine: Engine, fleet: () => Fleet): void {
       assert.equal((await proxy.reaches(isCurrent)).manifest.revision, 3);
     });
   }
+
+  it('moves a listener to all addresses of its port and back, and finishes what is under way', async () => {
+    await using backend = await HttpBackend.start();
+    const setup = await aSetup(fleet(), backend.port);
+    const boundTo = (bind: string): Setup => ({ ...setup, model: { ...setup.model, listeners: setup.model.listeners.map((listener) => ({ ...listener, bind })) } });
+    await using proxy = await engine.start(setup);
+    const port = proxy.port('https');
+    const elsewhere = () => send(port, fleet().alice, '/', { host: '127.0.0.2' });
+    await assert.rejects(elsewhere(), /ECONNREFUSED/);
+    const underWay = await openTls(port, fleet().alice);
+    underWay.write('GET /events HTTP/1.1\r\nHost: a\r\n\r\n');
+    proxy.swap(boundTo('0.0.0.0'));
+    await proxy.reaches(isLoaded(2));
+    assert.equal((await elsewhere()).status, 200);
+    assert.match(await readUntil(underWay, 'second'), /data: second/);
+    underWay.destroy();
+    proxy.swap(setup);
+    await proxy.reaches(isLoaded(3));
+    await assert.rejects(elsewhere(), /ECONNREFUSED/);
+    assert.equal((await send(port, fleet().alice, '/')).status, 200);
+  });
 
   it('waits for the other half of an update', async () => {
     await using backend = await HttpBackend.start();
@@ -203,4 +225,14 @@ async function startWebSocket(socket: Awaited<ReturnType<typeof openTls>>): Prom
   let head = '';
   while (!head.includes('\r\n\r\n')) head += await readBytes(socket, 1);
   return socket;
+}
+
+async function readUntil(socket: TLSSocket, end: string): Promise<string> {
+  let text = '';
+  while (!text.includes(end)) {
+    const next = await readBytes(socket, 1);
+    if (next === '') break;
+    text += next;
+  }
+  return text;
 }
