@@ -1,6 +1,6 @@
 // CEL conditions under which the API server calls the webhook at all. One rule: what has not opted in never matches, because what
 // matches is blocked while the webhook is away. Null-safe throughout: a condition that fails blocks the request too.
-import { ANNOTATION, OWN_ANNOTATION } from '../api/names.ts';
+import { ANNOTATION, OWN_ANNOTATION, SIDECAR } from '../api/names.ts';
 import { CARRIED_KEYS } from '../injection/carry-annotations.ts';
 
 export interface MatchCondition {
@@ -12,6 +12,11 @@ export interface MatchCondition {
 export function podConditions(): MatchCondition[] {
   const opted = `[${annotations('object')}].exists(a, '${ANNOTATION.certificate}' in a && !('${ANNOTATION.inject}' in a && a['${ANNOTATION.inject}'] == 'false'))`;
   return [{ name: 'opted-in', expression: opted }];
+}
+
+/** The pod has a sidecar. Its label may be taken away; its containers may not. */
+export function debuggingConditions(): MatchCondition[] {
+  return [{ name: 'has-sidecar', expression: `has(object.spec.initContainers) && object.spec.initContainers.exists(c, c.name == '${SIDECAR.container}')` }];
 }
 
 /** The pod of the self-test, which nobody but a dry run creates. */

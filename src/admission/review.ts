@@ -12,6 +12,8 @@ export type Operation = (typeof OPERATIONS)[number];
 export interface AdmissionRequest {
   readonly uid: string;
   readonly kind: { readonly group: string; readonly version: string; readonly kind: string };
+  /** Empty for the object itself. */
+  readonly subResource: string;
   readonly operation: Operation;
   /** Empty for cluster-scoped objects. */
   readonly namespace: string;
@@ -79,6 +81,7 @@ function parseRequest(request: Readonly<Record<string, unknown>>): ParsedReview 
     request: {
       uid,
       kind: { group: text(kind['group']), version: text(kind['version']), kind: text(kind['kind']) },
+      subResource: text(request['subResource']),
       operation,
       namespace: text(request['namespace']),
       name: text(request['name']),

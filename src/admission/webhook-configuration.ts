@@ -2,7 +2,7 @@
 // block only what opted in, so everything else is kept out by rules, selectors and match conditions, not by the handler.
 import { ANNOTATION } from '../api/names.ts';
 import type { MatchCondition } from './match-conditions.ts';
-import { podConditions, selfTestConditions, workloadConditions } from './match-conditions.ts';
+import { debuggingConditions, podConditions, selfTestConditions, workloadConditions } from './match-conditions.ts';
 import { SELF_TEST_POD } from './self-test.ts';
 
 export interface RegistrationOptions {
@@ -81,6 +81,7 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
     metadata: { name, labels: { 'app.kubernetes.io/name': 'tenant-mtls', 'app.kubernetes.io/component': 'webhook' } },
     webhooks: [
       { name: 'pods.tenant-mtls.dev', ...common, rules: [rule('', ['pods'], create)], matchConditions: podConditions() },
+      { name: 'debugging.tenant-mtls.dev', ...common, rules: [rule('', ['pods/ephemeralcontainers'], ['UPDATE'])], matchConditions: debuggingConditions() },
       {
         name: 'workloads.tenant-mtls.dev',
         ...common,

@@ -47,9 +47,13 @@ function volumeNameTaken({ spec }: Pod) {
 }
 
 function volumeMountedElsewhere(pod: Pod) {
-  return foreignContainers(pod).flatMap(({ name, volumeMounts }) =>
-    (volumeMounts ?? []).filter(isOurVolume).map((mount) => finding('VolumeMountedElsewhere', `container ${quote(name)} mounts the sidecar's volume ${mount.name}`)),
+  return foreignContainers(pod).flatMap((container) =>
+    mountsOfOurVolumes(container).map((volume) => finding('VolumeMountedElsewhere', `container ${quote(container.name)} mounts the sidecar's volume ${volume}`)),
   );
+}
+
+export function mountsOfOurVolumes({ volumeMounts }: Container): string[] {
+  return (volumeMounts ?? []).filter(isOurVolume).map(({ name }) => name);
 }
 
 function uidInUse(pod: Pod) {
@@ -58,18 +62,26 @@ function uidInUse(pod: Pod) {
     .map(({ name }) => finding('UidInUse', `container ${quote(name)} runs as user ${SIDECAR.uid}, the sidecar's`));
 }
 
+function processNamespaceShared(pod: Pod) {
+  if (!sharesProcesses(pod)) return [];
+  return foreignContainers(pod)
+    .filter((container) => couldReachInto(pod, container))
+    .map(({ name }) => finding('ProcessNamespaceShared', `the pod shares its process namespace, and container ${quote(name)} could read the sidecar's private key`));
+}
+
+export function sharesProcesses({ spec }: Pod): boolean {
+  return spec?.shareProcessNamespace === true || spec?.hostPID === true;
+}
+
 /**
  * In a shared process namespace /proc/<pid>/root shows the files of another container to whoever may trace it (ptrace(2), PTRACE_MODE_READ_FSCREDS):
  * a process of the same user, or one with CAP_SYS_PTRACE. So nobody else may be, or become, either of them.
  */
-function processNamespaceShared(pod: Pod) {
-  if (pod.spec?.shareProcessNamespace !== true && pod.spec?.hostPID !== true) return [];
-  return foreignContainers(pod)
-    .filter((container) => mayTrace(container) || mayBecomeAnybody(pod, container) || runsAsOurUser(pod, container))
-    .map(({ name }) => finding('ProcessNamespaceShared', `the pod shares its process namespace, and container ${quote(name)} could read the sidecar's private key`));
+export function couldReachInto(pod: Pod, container: Container): boolean {
+  return mayTrace(container) || mayBecomeAnybody(pod, container) || runsAsOurUser(pod, container);
 }
 
-function runsAsOurUser(pod: Pod, { securityContext }: Container): boolean {
+export function runsAsOurUser(pod: Pod, { securityContext }: Container): boolean {
   return (securityContext?.runAsUser ?? pod.spec?.securityContext?.runAsUser) === SIDECAR.uid;
 }
 

@@ -69,6 +69,8 @@ export interface Container {
   readonly command?: readonly string[];
   readonly args?: readonly string[];
   readonly restartPolicy?: string;
+  /** Of an ephemeral container: whose processes it joins. */
+  readonly targetContainerName?: string;
   readonly ports?: readonly ContainerPort[];
   readonly env?: readonly EnvironmentVariable[];
   readonly envFrom?: readonly unknown[];
@@ -94,6 +96,7 @@ export interface PodSpec {
   readonly containers: readonly Container[];
   readonly initContainers?: readonly Container[] | null;
   readonly volumes?: readonly Volume[] | null;
+  readonly ephemeralContainers?: readonly Container[] | null;
   readonly hostNetwork?: boolean;
   readonly hostPID?: boolean;
   readonly shareProcessNamespace?: boolean;

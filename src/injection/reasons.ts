@@ -38,7 +38,7 @@ const REMEDY: Readonly<Record<InjectionReason, string>> = {
   VolumeNameTaken: 'rename the volume: the names tenant-mtls and tenant-mtls-run are the sidecar\'s',
   VolumeMountedElsewhere: 'remove the mount: the sidecar\'s private key is for the sidecar only',
   UidInUse: 'run the container as another user than 65533: equal users can reach into each other\'s processes',
-  ProcessNamespaceShared: 'remove shareProcessNamespace or hostPID, or run the container with runAsNonRoot (or capabilities.drop: [ALL]), allowPrivilegeEscalation: false and no capabilities added',
+  ProcessNamespaceShared: 'remove shareProcessNamespace or hostPID (or --target=tls-sidecar), or run the container with runAsNonRoot (or capabilities.drop: [ALL]), allowPrivilegeEscalation: false and no capabilities added',
   PortInUse: 'change the port of the app or of the listener (spec.proxy.listeners, or the annotation tenant-mtls.dev/port)',
   PortNameTaken: 'rename the port of the app or the listener: a Service finds the port by this name',
   AppPortMissing: 'say the app\'s port with the annotation tenant-mtls.dev/app-port',

@@ -286,6 +286,24 @@ describe('match conditions', { skip }, () => {
     assert.deepEqual(templateOf(stored).metadata.annotations, { ...annotations, [OWN_ANNOTATION.carried]: CARRIED_KEYS.join(',') });
   });
 
+  it('refuses to add a container to a pod with a sidecar that could reach its private key, and no other', async () => {
+    const { admin } = webhook.cluster;
+    const injected = await admin.create(resources.Pod, aPod(namespace, OPTED_IN));
+    const plain = await admin.create(resources.Pod, aPod(namespace));
+    const debug = async ({ metadata }: KubeObject, name: string, fields: object): Promise<KubeObject> => {
+      const ephemeralContainers = [{ name, image: IMAGE, imagePullPolicy: 'Never', ...fields }];
+      const query = { fieldManager: `debug-${name}`, dryRun: 'All' };
+      return await admin.mergePatch(resources.Pod, { namespace, name: metadata?.name ?? '' }, { spec: { ephemeralContainers } }, { subresource: 'ephemeralcontainers', query });
+    };
+    const mount = { volumeMounts: [{ name: 'tenant-mtls', mountPath: '/x' }] };
+    await assert.rejects(debug(injected, 'thief', mount), /tenant-mtls: ephemeral container "thief" mounts the sidecar's volume tenant-mtls/);
+    await assert.rejects(debug(injected, 'twin', { securityContext: { runAsUser: 65_533 } }), /runs as user 65533/);
+    await assert.rejects(debug(injected, 'root', { targetContainerName: 'tls-sidecar' }), /could read its private key/);
+    await debug(injected, 'fine', { targetContainerName: 'app' });
+    assert.deepEqual(await webhook.reviewsOf('Pod', async () => await debug(plain, 'twin', { securityContext: { runAsUser: 65_533 } })), []);
+    for (const { metadata } of [injected, plain]) await admin.delete(resources.Pod, { namespace, name: metadata?.name ?? '' });
+  });
+
   it('calls it for the pod of the self-test in a dry run only', async () => {
     const pod = { ...aPod(namespace), metadata: { namespace, name: SELF_TEST_POD } };
     assert.deepEqual(await webhook.reviewsOf('Pod', async () => await create(resources.Pod, pod)), ['CREATE Pod']);
