@@ -27,6 +27,8 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 /** Node announces a chunked body for any other method unless it is told the length. */
 const NO_BODY_BY_DEFAULT = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
+const NOTHING = Buffer.alloc(0);
+
 export function forwardHttp1(forward: ForwardRequest): void {
   const addresses = forward.pool.addresses.candidates();
   if (addresses.length === 0) forward.onFailure('no_address', undefined);
@@ -85,7 +87,7 @@ class Attempt {
     }
     const begin = () => {
       if (exchange.expectsContinue && !exchange.hasAnswered) exchange.sendContinue();
-      request.flushHeaders();
+      request.write(NOTHING); // flushHeaders() would send bytes beyond ASCII as UTF-8 of what they were
       relayBody(body, request, {
         onChunk: (bytes) => {
           this.#sentBytes += bytes;

@@ -34,6 +34,8 @@ export class Http1Front {
     this.update(idleTimeoutMs);
     this.#server.on('request', (request, response) => this.#serve(request, response, 'none'));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, 'continue'));
+    // Node would answer 417 on its own, before the client is judged.
+    this.#server.on('checkExpectation', (request, response) => this.#serve(request, response, 'none'));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on('connect', (request, socket) => this.#refuseConnect(request, socket));
     this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket));

@@ -44,7 +44,7 @@ export class HeaderPolicy {
 
   #remember(name: string): Field {
     const lower = name.toLowerCase();
-    const spelled = lower.replaceAll('_', '-'); // CGI and WSGI make the same variable of both
+    const spelled = lower.replaceAll(/[^a-z0-9-]/g, '-'); // CGI and WSGI make the same variable of `-` and `_`, and who knows of what else
     const field = this.#identity.has(spelled) || spelled.startsWith(IDENTITY_PREFIX) ? 'drop' : (KNOWN.get(lower) ?? (KNOWN.has(spelled) ? 'drop' : 'forward'));
     if (this.#remembered.size < MAX_REMEMBERED) this.#remembered.set(name, field);
     return field;

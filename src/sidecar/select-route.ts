@@ -27,7 +27,7 @@ export function parseTarget(sent: string): RequestTarget | undefined {
 /** `http://host/path`, as sent to proxies, means the same as `/path` (RFC 9112, 3.2.2). */
 function originForm(sent: string): string {
   if (sent.startsWith('/')) return sent;
-  const [, rest] = /^https?:\/\/[^/?#]+(.*)$/i.exec(sent) ?? [];
+  const [, rest] = /^https?:\/\/[^/?#@]+((?:[/?#].*)?)$/i.exec(sent) ?? [];
   return rest === undefined ? sent : rest.startsWith('/') ? rest : `/${rest}`;
 }
 
