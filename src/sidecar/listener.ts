@@ -59,7 +59,7 @@ export class Listener {
     await new Promise<void>((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException) => reject(new Error(`listener ${name} cannot listen on ${bind}:${port}: ${error.code ?? 'failed'}`, { cause: error }));
       this.#server.once('error', fail);
-      this.#server.listen({ port, ...(bind === '' ? {} : { host: bind }), backlog: 1024 }, () => {
+      this.#server.listen({ port, ...(bind === '' ? {} : { host: bind, ipv6Only: bind.includes(':') }), backlog: 1024 }, () => {
         this.#server.off('error', fail);
         this.#server.on('error', (error) => this.#services.log.event('error', 'accepting failed', { listener: name, code: (error as NodeJS.ErrnoException).code }));
         resolve();

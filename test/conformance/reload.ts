@@ -1,6 +1,7 @@
 // Reload: new files come in as a whole or not at all, connections live on, and those no longer allowed do not.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { Agent } from 'node:https';
 import { it } from 'node:test';
 import type { TLSSocket } from 'node:tls';
@@ -88,6 +89,13 @@ export function describeReload(engine: Engine, fleet: () => Fleet): void {
     await proxy.reaches(isLoaded(3));
     await assert.rejects(elsewhere(), /ECONNREFUSED/);
     assert.equal((await send(port, fleet().alice, '/')).status, 200);
+  });
+
+  it('listens at no address of IPv4 where it is bound to those of IPv6', { skip: existsSync('/proc/net/if_inet6') ? false : 'needs IPv6' }, async () => {
+    await using backend = await HttpBackend.start();
+    await using proxy = await engine.start(await aSetup(fleet(), backend.port, { listener: { bind: '::' } }));
+    assert.equal((await send(proxy.port('https'), fleet().alice, '/', { host: '::1' })).status, 200);
+    await assert.rejects(send(proxy.port('https'), fleet().alice, '/'), /ECONNREFUSED/);
   });
 
   it('waits for the other half of an update', async () => {
