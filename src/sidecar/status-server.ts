@@ -1,5 +1,6 @@
 // Port 15643: /healthz, /status, /metrics, and the pod's own probes where the injection asked for it.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { SidecarStatus } from '../api/manifest.ts';
 import type { ForwardProbe } from './probe-forwarder.ts';
 
@@ -16,15 +17,36 @@ interface StatusAddress {
   readonly host?: string;
 }
 
+/** Anybody in the cluster can connect, but the kubelet must always get its answer: else it would kill the sidecar. So nobody may stay. */
+const PATIENCE = { headersTimeout: 2000, requestTimeout: 5000, keepAliveTimeout: 1000, connectionsCheckingInterval: 1000, maxHeaderSize: 16 * 1024 } as const;
+/** Above what the kubelet, the operator and a scraper need together. */
+const MAX_CONNECTIONS = 512;
+const MAX_CONNECTIONS_OF_ONE_ADDRESS = 64;
+
 export async function startStatusServer(source: StatusSource, { port, host }: StatusAddress): Promise<Server> {
-  const server = createServer({ requestTimeout: 10_000, maxHeaderSize: 16 * 1024 }, (request, response) => answer(source, request, response));
-  // Above what the kubelet, the operator and a scraper need together, so that a few strangers cannot keep them out.
-  server.maxConnections = 512;
+  const server = createServer(PATIENCE, (request, response) => answer(source, request, response));
+  server.maxConnections = MAX_CONNECTIONS;
+  limitEachAddress(server);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(new Error(`the status server cannot listen on port ${port}: ${error.code ?? 'failed'}`, { cause: error })));
     server.listen({ port, ...(host === undefined ? {} : { host }) }, resolve);
   });
   return server;
+}
+
+function limitEachAddress(server: Server): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const { remoteAddress = '' } = socket;
+    const count = (open.get(remoteAddress) ?? 0) + 1;
+    open.set(remoteAddress, count);
+    socket.once('close', () => {
+      const left = (open.get(remoteAddress) ?? 1) - 1;
+      if (left === 0) open.delete(remoteAddress);
+      else open.set(remoteAddress, left);
+    });
+    if (count > MAX_CONNECTIONS_OF_ONE_ADDRESS) socket.destroy();
+  });
 }
 
 function answer(source: StatusSource, request: IncomingMessage, response: ServerResponse): void {
