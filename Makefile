@@ -8,7 +8,7 @@ CONTEXT ?=
 CONTROL_PLANE_ONLY ?=
 export CONTEXT
 
-UNIT_TESTS := $(filter-out test/integration/% test/e2e/%,$(wildcard test/*/*.test.ts))
+UNIT_TESTS := $(filter-out test/integration/% test/e2e/%,$(wildcard test/*/*.test.ts test/*/*/*.test.ts))
 
 .PHONY: help deps demo demo-down test cluster cluster-down images deploy undeploy unit integration e2e lint types generate golden verify bench soak
 

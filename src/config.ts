@@ -35,6 +35,7 @@ export const OPTIONS = {
   webhookPort: { flag: 'webhook-port', fallback: '10250', help: 'port of the admission webhook', check: isInteger(0, 65_535) },
   webhookService: { flag: 'webhook-service', fallback: 'tenant-mtls-webhook', help: 'Service in front of the webhook', check: isName },
   webhookConfiguration: { flag: 'webhook-configuration', fallback: 'tenant-mtls', help: 'MutatingWebhookConfiguration whose caBundle is kept up to date' },
+  deployment: { flag: 'deployment', fallback: 'tenant-mtls', help: 'the operator\'s own Deployment, whose status says whether the webhook answers', check: isName },
   webhook: { flag: 'webhook', fallback: 'on', help: 'on, or off to run without the admission webhook', check: isOneOf('on', 'off') },
   metricsPort: { flag: 'metrics-port', fallback: '8080', help: 'port of /metrics, /healthz and /readyz', check: isInteger(0, 65_535) },
   workers: { flag: 'workers', fallback: '16', help: 'certificates reconciled at once', check: isInteger(1, 256) },
@@ -53,7 +54,7 @@ export interface Config {
   /** Empty: all namespaces. */
   readonly watchNamespaces: readonly string[];
   readonly images: { readonly nginx: string; readonly node: string };
-  readonly webhook: { readonly enabled: boolean; readonly port: number; readonly service: string; readonly configuration: string };
+  readonly webhook: { readonly enabled: boolean; readonly port: number; readonly service: string; readonly configuration: string; readonly deployment: string };
   readonly metricsPort: number;
   readonly workers: number;
   readonly rotationWaitMs: number;

@@ -7,6 +7,7 @@ import { nudgeOwners } from './admission/nudge-owners.ts';
 import { PendingOwners } from './admission/pending-owners.ts';
 import { runWebhook } from './admission/run-webhook.ts';
 import type { Webhook } from './admission/run-webhook.ts';
+import { SelfTestCondition } from './admission/self-test-condition.ts';
 import { wakeOwnersInTime } from './admission/wake-owners.ts';
 import { excludedNamespaces } from './admission/webhook-configuration.ts';
 import { WorkloadEvents } from './admission/workload-events.ts';
@@ -21,7 +22,7 @@ import type { EventNote } from './kube/event-series.ts';
 import type { KubeObject } from './kube/object.ts';
 import { EventRecorder } from './kube/events.ts';
 import { LeaseStore } from './kube/lease.ts';
-import { keepAuditing } from './reconcilers/audit-pods.ts';
+import { keepAuditing } from './reconcilers/pods/audit-pods.ts';
 import { createInformers } from './reconcilers/caches.ts';
 import type { Informers } from './reconcilers/caches.ts';
 import { runControlLoops } from './reconcilers/control-loops.ts';
@@ -93,12 +94,14 @@ function startWebhook({ config, client, log, metrics, informers, events, leaders
       wake: (owners) => void nudgeOwners({ client, log, now: systemClock.now }, owners),
     }),
   };
-  const { port, service, configuration } = config.webhook;
+  const { port, service, configuration, deployment } = config.webhook;
+  const condition = new SelfTestCondition({ client, log, deployment: { namespace: config.namespace, name: deployment }, now: systemClock.now });
   return runWebhook(
     {
       client, log, metrics, mutation, namespace: config.namespace, port, service, registration: configuration,
       isLeader: () => leadership.isLeader,
       notReadyBecause: () => unsynced(informers),
+      onSelfTest: (result) => (leadership.isLeader ? void condition.tell(result) : condition.forget()),
       onAnswering: () => void nudgeStuckOwners({ client, log, now: Date.now, namespaces: config.watchNamespaces }),
     },
     signal,

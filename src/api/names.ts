@@ -53,6 +53,9 @@ export const OWN_ANNOTATION = {
   refresh: `${GROUP}/refresh`,
 } as const;
 
+/** Condition of the operator's own Deployment: the API server reaches the webhook, as the last self-test found. */
+export const WEBHOOK_CONDITION = `${GROUP}/WebhookAnswers`;
+
 /** On a CA Secret: "true" has a CRL kept for it before anything is revoked. */
 export const CRL_ANNOTATION = `${GROUP}/crl`;
 

@@ -11,15 +11,15 @@ import type { InformerOptions } from '../kube/informer.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/resources.ts';
-import { authorityKey } from './authority.ts';
-import { certificateKeyOf, pruneInjectedPod } from './injected-pod.ts';
-import type { InjectedPod } from './injected-pod.ts';
-import type { NetworkPolicy } from './network-policy.ts';
+import { authorityKey } from './authorities/authority.ts';
+import { certificateKeyOf, pruneInjectedPod } from './pods/injected-pod.ts';
+import type { InjectedPod } from './pods/injected-pod.ts';
+import type { NetworkPolicy } from './pods/network-policy.ts';
 import { pruneConfigMap } from './owned-config-map.ts';
 import { pruneSecret } from './owned-secret.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { Caches } from './reconciler-context.ts';
-import { trustReferences } from './trust-references.ts';
+import { trustReferences } from './certificates/trust-references.ts';
 
 export type Informers = ReturnType<typeof createInformers>;
 

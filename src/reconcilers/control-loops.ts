@@ -12,17 +12,17 @@ import { ReferencedObjects } from '../kube/referenced-objects.ts';
 import { resources } from '../kube/resources.ts';
 import { describeError } from '../errors.ts';
 import type { Loop, Metrics } from '../telemetry/metrics.ts';
-import { Authorities } from './authority.ts';
-import { authoritiesBehind, reconcileAuthority, subscribeAuthorities, tenantSecrets } from './authority-loop.ts';
+import { Authorities } from './authorities/authority.ts';
+import { authoritiesBehind, reconcileAuthority, subscribeAuthorities, tenantSecrets } from './authorities/authority-loop.ts';
 import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
-import { reconcileCertificate } from './certificate-reconciler.ts';
-import { TenantCollisions } from './judge-policy.ts';
+import { reconcileCertificate } from './certificates/certificate-reconciler.ts';
+import { TenantCollisions } from './certificates/judge-policy.ts';
 import { certificateNameOf } from './owned-secret.ts';
-import { createPodObserver, subscribePods } from './pod-loop.ts';
+import { createPodObserver, subscribePods } from './pods/pod-loop.ts';
 import { INDEX } from './reconciler-context.ts';
 import type { ReconcilerContext } from './reconciler-context.ts';
-import { GateClock } from './rotation-gates.ts';
+import { GateClock } from './authorities/rotation-gates.ts';
 
 export interface LoopsOptions {
   readonly client: ApiClient;

@@ -9,12 +9,12 @@ import type { EventNote } from '../kube/event-series.ts';
 import type { Logger } from '../kube/logger.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ReferencedObjects } from '../kube/referenced-objects.ts';
-import type { Authorities } from './authority.ts';
+import type { Authorities } from './authorities/authority.ts';
 import type { OwnedConfigMap } from './owned-config-map.ts';
 import type { OwnedSecret } from './owned-secret.ts';
-import type { Signer } from './new-secret.ts';
-import type { GateClock } from './rotation-gates.ts';
-import type { TenantCollisions } from './judge-policy.ts';
+import type { Signer } from './certificates/new-secret.ts';
+import type { GateClock } from './authorities/rotation-gates.ts';
+import type { TenantCollisions } from './certificates/judge-policy.ts';
 
 export interface Caches {
   readonly certificates: Cache<TenantCertificate>;

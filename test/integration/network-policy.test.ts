@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { TenantCertificate } from '../../src/api/tenant-certificate.ts';
 import { resources } from '../../src/kube/resources.ts';
-import { buildNetworkPolicy } from '../../src/reconcilers/network-policy.ts';
-import type { LivePolicy } from '../../src/reconcilers/write-network-policy.ts';
+import { buildNetworkPolicy } from '../../src/reconcilers/pods/network-policy.ts';
+import type { LivePolicy } from '../../src/reconcilers/pods/write-network-policy.ts';
 import { connect, freshNamespace, missingCluster } from '../support/cluster.ts';
 import type { Cluster } from '../support/cluster.ts';
 

@@ -1,0 +1,159 @@
+// Keeps the CRLs of an authority: one for each key whose anchor is published, signed anew when something was revoked or half of its life is
+// gone. Rule: what cannot be signed or stored leaves the last one in force, and a condition says so; an entry is never dropped.
+import type { TenantCertificate } from '../../api/tenant-certificate.ts';
+import type { CrlState } from '../../issuance/crl-state.ts';
+import { HOUR_MS, later } from '../../issuance/instant.ts';
+import { planRevocation } from '../../issuance/plan-revocation.ts';
+import { revocationsOf, tenantRevocations } from '../../issuance/revocations.ts';
+import type { Revocation } from '../../issuance/revocations.ts';
+import { encodeCrl } from '../../pki/crl.ts';
+import type { Issuer } from '../../pki/issuer.ts';
+import { readCrl, verifyCrl } from '../../pki/read-crl.ts';
+import type { Notice, Revocations, StoredCrl } from './authority.ts';
+import { signers } from './authority-source.ts';
+import type { AuthoritySource } from './authority-source.ts';
+import { doesNotFit, expiring, postponed, tooLarge, unreadable } from './crl-notices.ts';
+import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
+import type { Signed } from './crl-store.ts';
+import { INDEX } from '../reconciler-context.ts';
+import type { ReconcilerContext } from '../reconciler-context.ts';
+import { RefusedError } from './refused-error.ts';
+import type { Rotation } from './rotate-authority.ts';
+
+export interface KeptCrls {
+  readonly crls: readonly StoredCrl[];
+  readonly revocations?: Revocations;
+  readonly notices: readonly Notice[];
+  readonly recheckAt?: Date;
+}
+
+/** Those who share a name and a key, the newest first. */
+interface Group {
+  readonly id: string;
+  readonly issuers: readonly string[];
+  /** Undefined: the key is gone. */
+  readonly signer: Issuer | undefined;
+}
+
+interface Kept {
+  readonly group: Group;
+  /** In force; absent where there is none and none can be signed. */
+  readonly crl?: StoredCrl;
+  readonly current?: Signed;
+  readonly isNew: boolean;
+  readonly notices: readonly Notice[];
+  readonly recheckAt?: Date;
+}
+
+export async function keepCrls(context: ReconcilerContext, source: AuthoritySource, rotation: Rotation): Promise<KeptCrls> {
+  const certificates = certificatesOf(context, source, rotation);
+  const store = new CrlStore(context, { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key });
+  if (!isWanted(source, store, certificates)) return { crls: [], notices: [] };
+  const groups = groupByKey(source, rotation);
+  if (!store.isThere && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
+  const revocations = findRevocations(source, certificates);
+  const kept: Kept[] = [];
+  for (const group of groups) kept.push(await keepOne(context, { source, store, group, revocations }));
+  const missing = kept.find(({ crl }) => crl === undefined);
+  if (missing !== undefined) throw new RefusedError({ reason: 'CRLExpired', message: missing.notices[0]?.message ?? `${source.name} has no CRL for an anchor that is in use` });
+  await storeNew(context, store, kept);
+  return summarise(kept);
+}
+
+/** Those that name the authority as their issuer, and those for whom it has signed. */
+function certificatesOf({ caches: { certificates } }: ReconcilerContext, { key }: AuthoritySource, { published }: Rotation): readonly TenantCertificate[] {
+  const signedFor = published.flatMap(({ sha256 }) => certificates.by(INDEX.signedBy, sha256));
+  return [...new Set([...certificates.by(INDEX.authority, key), ...signedFor])];
+}
+
+/** A tenant's always; a CA Secret's from the moment something of it is revoked, or its annotation asks for it. */
+function isWanted({ crl }: AuthoritySource, store: CrlStore, certificates: readonly TenantCertificate[]): boolean {
+  return crl.wanted || store.isThere || certificates.some(({ spec }) => spec.revoked !== undefined);
+}
+
+function findRevocations({ crl, observed }: AuthoritySource, certificates: readonly TenantCertificate[]): Revocation[] {
+  return [...certificates.flatMap((certificate) => revocationsOf(certificate, crl.revoked)), ...tenantRevocations(crl.revoked, certificates, observed)];
+}
+
+function groupByKey(source: AuthoritySource, { published }: Rotation): Group[] {
+  const available = signers(source);
+  const issuers = new Map<string, string[]>();
+  for (const { sha256, anchor } of published) {
+    const id = crlIssuerId(anchor);
+    issuers.set(id, [...(issuers.get(id) ?? []), sha256]);
+  }
+  return [...issuers].map(([id, group]) => ({ id, issuers: group, signer: group.flatMap((sha256) => available.get(sha256) ?? [])[0] }));
+}
+
+interface Task {
+  readonly source: AuthoritySource;
+  readonly store: CrlStore;
+  readonly group: Group;
+  readonly revocations: readonly Revocation[];
+}
+
+async function keepOne(context: ReconcilerContext, { source, store, group, revocations }: Task): Promise<Kept> {
+  const { id, issuers, signer } = group;
+  const before = store.read(id);
+  const now = context.now();
+  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store.place)], ...describeForeign(before.pem, issuers[0]) };
+  const current = before.kind === 'none' ? undefined : before;
+  const inForce = { group, isNew: false, ...(current && { current, crl: describeCrl(current) }) };
+  if (signer === undefined) return { ...inForce, notices: expiring(source, current, now) };
+  const alsoSHA256 = issuers.filter((sha256) => sha256 !== signer.sha256);
+  const mine = revocations.filter(({ issuerSHA256 }) => issuers.includes(issuerSHA256));
+  const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs }, now);
+  if (plan.kind === 'keep') return { ...inForce, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt };
+  const pem = await sign(signer, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
+  const next = { state: plan.state, pem };
+  if (sizeOf(next) > LARGEST_SECRET) return { ...inForce, notices: [doesNotFit(source, next, current)] };
+  context.log.info({ authority: source.name, reason: plan.reason, number: plan.state.number.toString(), entries: plan.entries.length, nextUpdate: plan.state.nextUpdate, issuerSHA256: signer.sha256 }, 'crl signed');
+  return { group, isNew: true, current: next, crl: describeCrl(next), notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
+}
+
+function describeCrl({ state, pem }: Signed): StoredCrl {
+  return { pem, number: state.number.toString(), nextUpdate: state.nextUpdate, issuerSHA256: state.issuerSHA256 };
+}
+
+/** A CRL whose state is lost stays in force: without it, whoever is revoked would be welcome again. */
+function describeForeign(pem: string | undefined, issuerSHA256 = ''): { crl?: StoredCrl } {
+  const crl = pem === undefined ? undefined : readCrl(pem);
+  if (pem === undefined || crl?.nextUpdate === undefined) return {};
+  return { crl: { pem, number: String(crl.number ?? 0n), nextUpdate: crl.nextUpdate, issuerSHA256 } };
+}
+
+async function sign(signer: Issuer, content: Parameters<typeof encodeCrl>[1]): Promise<string> {
+  const { pem } = await encodeCrl(signer, content);
+  const crl = readCrl(pem);
+  if (crl === undefined || verifyCrl(crl, signer.certificate) !== 'Valid') throw new Error('the CRL just signed could not be verified');
+  return pem;
+}
+
+async function storeNew(context: ReconcilerContext, store: CrlStore, kept: readonly Kept[]): Promise<void> {
+  const signed = kept.flatMap(({ group: { id }, current, isNew }) => (isNew && current !== undefined ? [[id, current] as const] : []));
+  if (signed.length > 0) await store.write(context, new Map(signed), kept.map(({ group: { id } }) => id));
+}
+
+function summarise(kept: readonly Kept[]): KeptCrls {
+  const current = kept.flatMap((each) => each.current ?? []);
+  const recheck = kept.flatMap(({ recheckAt }) => recheckAt ?? []).sort((a, b) => a.getTime() - b.getTime())[0];
+  const signing = kept.filter(({ group: { signer } }) => signer !== undefined).flatMap(({ group: { issuers } }) => issuers);
+  return {
+    crls: kept.flatMap(({ crl }) => crl ?? []),
+    revocations: describeRevocations(new Set(signing), current.map(({ state }) => state)),
+    notices: oneOfEachType(kept.flatMap(({ notices }) => notices)),
+    ...(recheck === undefined ? {} : { recheckAt: recheck }),
+  };
+}
+
+/** Conditions are one of each type. */
+function oneOfEachType(notices: readonly Notice[]): Notice[] {
+  return [...new Map(notices.toReversed().map((notice) => [notice.type, notice])).values()];
+}
+
+function describeRevocations(issuers: ReadonlySet<string>, states: readonly CrlState[]): Revocations {
+  const [first] = states;
+  const entries = states.flatMap((state) => state.entries);
+  const known = new Set(entries.map(({ issuerSHA256, serialNumber }) => `${issuerSHA256} ${serialNumber}`));
+  return { issuers, published: first && { ...first, entries }, has: (issuerSHA256, serialNumber) => known.has(`${issuerSHA256} ${serialNumber}`) };
+}

@@ -1,0 +1,48 @@
+// A CA Secret -> an authority that signs. What is wrong with it is said to every certificate that needs it.
+import type { Refusal } from '../../api/conditions.ts';
+import { parseDurationMs } from '../../api/duration.ts';
+import { CRL_ANNOTATION } from '../../api/names.ts';
+import type { Secret } from '../../api/object-meta.ts';
+import type { Notice } from './authority.ts';
+import { DEFAULT_CRL_LIFE } from './authority-source.ts';
+import type { AuthoritySource } from './authority-source.ts';
+import { bringUpAuthority } from './bring-up-authority.ts';
+import { isRefusal, readCaSecret } from './read-ca-secret.ts';
+import type { ReconcilerContext } from '../reconciler-context.ts';
+
+/** Publishes the state of authority `Secret/<namespace>/<name>`; while the Secret is not known yet, nothing. */
+export async function reconcileSecretAuthority(context: ReconcilerContext, key: string): Promise<{ readonly requeueAfterMs?: number }> {
+  const [, namespace = '', name = ''] = key.split('/');
+  const reference = context.referencedSecrets.get({ namespace, name });
+  if (reference.state === 'unknown') return {};
+  if (reference.state === 'absent') return refuse(context, key, { reason: 'IssuerNotFound', message: `Secret ${namespace}/${name} does not exist` });
+  const observed = readCaSecret(reference.object);
+  return isRefusal(observed) ? refuse(context, key, observed) : await bringUp(context, { key, ca: { namespace, name }, observed, secret: reference.object });
+}
+
+async function bringUp(context: ReconcilerContext, { secret, ...found }: Pick<AuthoritySource, 'key' | 'ca' | 'observed'> & { secret: Secret }): Promise<{ readonly requeueAfterMs?: number }> {
+  const { key, ca } = found;
+  const crl = { wanted: secret.metadata.annotations?.[CRL_ANNOTATION] === 'true', lifeMs: parseDurationMs(DEFAULT_CRL_LIFE), revoked: [] };
+  const before = noticesOf(context, key);
+  const broughtUp = await bringUpAuthority(context, { ...found, name: `Secret ${ca.namespace}/${ca.name}`, earlier: [], crl });
+  warn(context, secret, before, broughtUp?.authority.notices ?? []);
+  return broughtUp?.requeueAfterMs === undefined ? {} : { requeueAfterMs: broughtUp.requeueAfterMs };
+}
+
+function noticesOf({ authorities }: ReconcilerContext, key: string): readonly Notice[] {
+  const state = authorities.get(key);
+  return state?.kind === 'ready' ? state.authority.notices : [];
+}
+
+/** A Secret has no conditions: its certificates say it, and an Event on the Secret itself. */
+function warn({ recordEvent }: ReconcilerContext, { metadata }: Secret, before: readonly Notice[], notices: readonly Notice[]): void {
+  const known = new Set(before.map(({ reason }) => reason));
+  for (const { reason, message } of notices) {
+    if (!known.has(reason)) recordEvent({ apiVersion: 'v1', kind: 'Secret', metadata }, { type: 'Warning', reason, message });
+  }
+}
+
+function refuse({ authorities }: ReconcilerContext, key: string, refusal: Refusal): { readonly requeueAfterMs?: number } {
+  authorities.publish(key, { kind: 'refused', refusal });
+  return {};
+}

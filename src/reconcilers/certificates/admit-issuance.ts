@@ -1,0 +1,75 @@
+// May what is due be issued now? Ordered checks: a failure that is still being waited out, a loop, the Tenant's budget.
+import type { IssueReason, Refusal } from '../../api/conditions.ts';
+import { untilNextAttemptMs } from '../../issuance/back-off.ts';
+import { spendBudget } from '../../issuance/budget.ts';
+import type { Bucket } from '../../issuance/budget.ts';
+import { earliest, later, parseInstant } from '../../issuance/instant.ts';
+import { findLoop } from '../../issuance/loop-breaker.ts';
+import type { IssueCause, RecentIssue } from '../../issuance/loop-breaker.ts';
+import type { Authority } from '../authorities/authority.ts';
+import type { CertificateRun } from './certificate-run.ts';
+import { MAX_ISSUED } from './certificate-status.ts';
+
+export interface Delay {
+  readonly refusal: Refusal;
+  readonly retryAt: Date;
+}
+
+export function causeOf({ certificate, desired }: CertificateRun, reason: IssueReason, authority: Authority | undefined): IssueCause {
+  return { reason, generation: certificate.metadata.generation ?? 0, renewToken: desired.renewToken, issuerSHA256: authority?.issuer.sha256 };
+}
+
+export function recentIssues({ certificate }: CertificateRun): RecentIssue[] {
+  return (certificate.status?.recentIssues ?? []) as RecentIssue[];
+}
+
+/** Undefined: go on. Budgets of tenants are spent by asking. */
+export function delayIssuance(run: CertificateRun, cause: IssueCause, authority: Authority | undefined): Delay | undefined {
+  return stillBackingOff(run, authority) ?? findLoop(recentIssues(run), cause, run.now) ?? tooManyValid(run) ?? overBudget(run, authority?.tenant);
+}
+
+/** Who was to sign what failed last, by the uid of the certificate; forgotten at a restart, which only makes the wait longer. */
+const failures = new WeakMap<object, Map<string, string>>();
+
+/** To be called when an attempt has failed. */
+export function rememberFailure({ context, certificate: { metadata } }: CertificateRun, authority: Authority | undefined): void {
+  const known = failures.get(context.authorities) ?? new Map<string, string>();
+  failures.set(context.authorities, known);
+  known.set(metadata.uid ?? '', authority?.issuer.sha256 ?? '');
+}
+
+function hasOtherIssuer({ context, certificate: { metadata } }: CertificateRun, authority: Authority | undefined): boolean {
+  const failed = failures.get(context.authorities)?.get(metadata.uid ?? '');
+  return failed !== undefined && failed !== (authority?.issuer.sha256 ?? '');
+}
+
+/** What failed is tried again at once when the object was edited since, or somebody else is to sign. */
+function stillBackingOff(run: CertificateRun, authority: Authority | undefined): Delay | undefined {
+  const { certificate: { status = {}, metadata }, now, context } = run;
+  const { failedIssuanceAttempts: failedAttempts = 0, conditions = [] } = status;
+  const ready = conditions.find(({ type }) => type === 'Ready');
+  if (failedAttempts === 0 || ready === undefined || status.observedGeneration !== metadata.generation || hasOtherIssuer(run, authority)) return undefined;
+  const waitMs = untilNextAttemptMs({ failedAttempts, lastFailureTime: parseInstant(status.lastFailureTime) }, now, context.random());
+  return waitMs === 0 ? undefined : { retryAt: later(now, waitMs), refusal: { reason: ready.reason as Refusal['reason'], message: ready.message } };
+}
+
+/** All of them must stay known, to be revoked one day. */
+function tooManyValid({ certificate: { status }, now }: CertificateRun): Delay | undefined {
+  const ends = (status?.issued ?? []).flatMap(({ notAfter }) => parseInstant(notAfter) ?? []).filter((end) => end > now);
+  const [first, ...others] = ends;
+  if (first === undefined || ends.length < MAX_ISSUED) return undefined;
+  const retryAt = earliest(first, ...others);
+  return { retryAt, refusal: { reason: 'IssuanceSuspended', message: `${ends.length} certificates issued for this object are still valid; the next is issued when the first of them has ended` } };
+}
+
+const budgets = new WeakMap<object, Map<string, Bucket>>();
+
+function overBudget({ context, now }: CertificateRun, tenant: string | undefined): Delay | undefined {
+  if (tenant === undefined) return undefined;
+  const buckets = budgets.get(context.authorities) ?? new Map<string, Bucket>();
+  budgets.set(context.authorities, buckets);
+  const spending = spendBudget(buckets.get(tenant), now);
+  buckets.set(tenant, spending.bucket);
+  if (spending.kind === 'spent') return undefined;
+  return { retryAt: spending.retryAt, refusal: { reason: 'BudgetExceeded', message: `Tenant ${tenant} has used up its budget of certificates for now` } };
+}

@@ -1,0 +1,126 @@
+// The status of a TenantCertificate as it follows from what a reconcile found out. Pure; one patch carries all of it.
+import { isDeepStrictEqual } from 'node:util';
+import { CONDITION, OBSERVED_CONDITIONS, setCondition } from '../../api/conditions.ts';
+import type { Condition, IssueReason, Refusal } from '../../api/conditions.ts';
+import { OWN_ANNOTATION } from '../../api/names.ts';
+import type { TenantCertificate, TenantCertificateStatus } from '../../api/tenant-certificate.ts';
+import { parseInstant, writeInstant } from '../../issuance/instant.ts';
+import type { RecentIssue } from '../../issuance/loop-breaker.ts';
+import type { OwnedSecret } from '../owned-secret.ts';
+
+export interface Findings {
+  readonly secretName: string;
+  /** The Secret as it is now, when there is one of ours. */
+  readonly secret?: OwnedSecret;
+  readonly renewAt?: Date;
+  /** Present: the object is not Ready. */
+  readonly refusal?: Refusal;
+  /** Present: a certificate was issued just now. */
+  readonly recentIssues?: readonly RecentIssue[];
+  /** Present: an attempt has just failed. */
+  readonly failed?: true;
+  /** Present: a certificate is due, and could not be issued yet. */
+  readonly due?: { readonly reason: IssueReason; readonly message: string };
+  /** When it is worth trying again. */
+  readonly retryAt?: Date;
+  /** What is unusual though all is well. */
+  readonly notices: readonly Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>[];
+}
+
+type Issued = NonNullable<TenantCertificateStatus['issued']>;
+
+/** The bound of the schema. With so many unexpired ones nothing more is issued: a serial that is forgotten could not be revoked. */
+export const MAX_ISSUED = 512;
+
+export function certificateStatus(certificate: TenantCertificate, findings: Findings, now: Date): TenantCertificateStatus {
+  const before = certificate.status ?? {};
+  const generation = certificate.metadata.generation ?? 0;
+  return {
+    ...(before.pods === undefined ? {} : { pods: before.pods }),
+    ...attempts(before, findings, now),
+    ...describeSecret(before, findings, now),
+    observedGeneration: generation,
+    secretName: findings.secretName,
+    issuer: certificate.spec.issuer.kind === 'SelfSigned' ? 'SelfSigned' : `${certificate.spec.issuer.kind}/${certificate.spec.issuer.name ?? ''}`,
+    conditions: conditions(before.conditions ?? [], findings, generation, now),
+  };
+}
+
+function describeSecret(before: TenantCertificateStatus, { secret, renewAt, recentIssues = before.recentIssues as RecentIssue[] | undefined }: Findings, now: Date): TenantCertificateStatus {
+  const unexpired = before.issued?.filter(({ notAfter }) => (parseInstant(notAfter) ?? now) > now) ?? [];
+  const current = secret === undefined ? undefined : describeCertificate(secret);
+  const issued = current === undefined ? unexpired : withSerial(unexpired, { serialNumber: current.serialNumber, notAfter: current.notAfter, issuerSHA256: current.issuerSHA256 });
+  return defined({
+    // Counted on when the Secret comes back.
+    revision: before.revision,
+    ...current,
+    renewalTime: current && renewAt && writeInstant(renewAt),
+    issued: issued.length === 0 ? undefined : issued,
+    recentIssues: recentIssues && [...recentIssues],
+  });
+}
+
+/** Every unexpired certificate of the object, the one in the Secret included. */
+export function withIssued({ status = {} }: TenantCertificate, secret: OwnedSecret | undefined, now: Date): Issued {
+  return describeSecret(status, secret === undefined ? { secretName: '', notices: [] } : { secretName: '', secret, notices: [] }, now).issued ?? [];
+}
+
+function describeCertificate({ stored, serialNumber = '', certificateSHA256 = '', ...secret }: OwnedSecret) {
+  if (stored.state !== 'Read') return undefined;
+  const issuerSHA256 = secret.metadata.annotations?.[OWN_ANNOTATION.issuerHash] ?? '';
+  const { notBefore, notAfter } = stored;
+  return { serialNumber, certificateSHA256, issuerSHA256, notBefore: writeInstant(notBefore), notAfter: writeInstant(notAfter), revision: revisionOf(secret) };
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the fields that are not there: in a merge patch they would be said to be gone. */
+function defined<T extends object>(record: T): Defined<T> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+export function revisionOf(secret: Pick<OwnedSecret, 'metadata'> | undefined): number {
+  const revision = Number(secret?.metadata.annotations?.[OWN_ANNOTATION.revision] ?? '0');
+  return Number.isSafeInteger(revision) && revision >= 0 ? revision : 0;
+}
+
+function withSerial(issued: Issued, serial: Issued[number]): Issued {
+  if (serial.issuerSHA256 === '' || issued.some(({ serialNumber, issuerSHA256 }) => serialNumber === serial.serialNumber && issuerSHA256 === serial.issuerSHA256)) return issued;
+  return [...issued, serial];
+}
+
+function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal }: Findings, now: Date): TenantCertificateStatus {
+  if (failed) return { failedIssuanceAttempts: (before.failedIssuanceAttempts ?? 0) + 1, lastFailureTime: writeInstant(now) };
+  if (recentIssues !== undefined || refusal === undefined || before.failedIssuanceAttempts === undefined) return {};
+  return { failedIssuanceAttempts: before.failedIssuanceAttempts, ...(before.lastFailureTime === undefined ? {} : { lastFailureTime: before.lastFailureTime }) };
+}
+
+/** Set by the pods' observer and by the audit of pods. */
+const LATCHED: ReadonlySet<string> = new Set([...OBSERVED_CONDITIONS, CONDITION.podsMissed]);
+
+/** Conditions of others stay; ours are told anew each time. */
+function conditions(before: readonly Condition[], { refusal, secret, due, notices }: Findings, generation: number, now: Date): Condition[] {
+  const ready = refusal === undefined
+    ? { type: CONDITION.ready, status: 'True' as const, reason: 'Issued', message: `certificate ${secret?.serialNumber ?? ''} is stored in Secret ${secret?.metadata.name ?? ''}` }
+    : { type: CONDITION.ready, status: 'False' as const, reason: refusal.reason, message: refusal.message };
+  const issuing = due === undefined
+    ? { type: CONDITION.issuing, status: 'False' as const, reason: refusal?.reason ?? 'Issued', message: refusal === undefined ? 'no certificate is due' : 'nothing is issued while it is not Ready' }
+    : { type: CONDITION.issuing, status: 'True' as const, reason: due.reason, message: due.message };
+  const said = [ready, issuing, ...notices];
+  const mine = new Set(said.map(({ type }) => type));
+  return said.reduce<Condition[]>(
+    (list, each) => setCondition(list, { ...each, observedGeneration: generation }, now),
+    before.filter(({ type }) => LATCHED.has(type) || mine.has(type)),
+  );
+}
+
+/**
+ * The merge patch that leads from one status to the other, field by field; undefined when there is nothing to say.
+ * Fields that are gone become null.
+ */
+export function statusPatch(before: object | undefined, after: object): Record<string, unknown> | undefined {
+  const old = new Map(Object.entries(before ?? {}));
+  const changed = Object.entries(after).filter(([key, value]) => !isDeepStrictEqual(old.get(key), value));
+  const gone = [...old.keys()].filter((key) => !(key in after)).map((key) => [key, null] as const);
+  return changed.length + gone.length === 0 ? undefined : Object.fromEntries([...changed, ...gone]);
+}

@@ -1,0 +1,105 @@
+// The finalizer of a TenantCertificate: there while its issuer keeps a CRL, gone when its certificates are on it, or when nobody can put
+// them there any more.
+import { FINALIZER } from '../../api/names.ts';
+import type { TenantCertificate } from '../../api/tenant-certificate.ts';
+import { planFinalizer } from '../../issuance/plan-finalizer.ts';
+import type { FinalizerFacts } from '../../issuance/plan-finalizer.ts';
+import { isNotFound } from '../../kube/api-error.ts';
+import { resources } from '../../kube/resources.ts';
+import { authorityKey } from '../authorities/authority.ts';
+import type { AuthorityState, Revocations } from '../authorities/authority.ts';
+import { identify, startRun } from './certificate-run.ts';
+import type { CertificateRun } from './certificate-run.ts';
+import { withIssued } from './certificate-status.ts';
+
+/** `going`: nothing more is to be done. `waiting`: whoever is waited for wakes us. */
+export type Guarded = { readonly kind: 'here'; readonly run: CertificateRun } | { readonly kind: 'going' | 'waiting' };
+
+export async function guardDeletion(run: CertificateRun): Promise<Guarded> {
+  const { certificate: { metadata, spec }, context, namespace } = run;
+  const isGoing = metadata.deletionTimestamp !== undefined;
+  if (isGoing && metadata.finalizers?.includes(FINALIZER) !== true) return { kind: 'going' };
+  // Nothing can be created in it any more.
+  if (!isGoing && isNamespaceGoing(run)) return { kind: 'going' };
+  const state = spec.issuer.kind === 'SelfSigned' ? 'self-signed' : context.authorities.get(authorityKey(namespace, spec.issuer));
+  if (state === undefined) return { kind: 'waiting' };
+  return isGoing ? await release(await rememberLast(run), state) : { kind: 'here', run: await hold(run, state) };
+}
+
+async function hold(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<CertificateRun> {
+  const { kind } = planFinalizer(...judge(run, state), run.now);
+  return kind === 'add' || kind === 'remove' ? await patchFinalizers(run, kind) : run;
+}
+
+async function release(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<Guarded> {
+  const [certificate, facts] = judge(run, state);
+  const plan = planFinalizer(certificate, facts, run.now);
+  if (plan.kind === 'wait') return { kind: 'waiting' };
+  if (plan.kind !== 'remove') return { kind: 'going' };
+  try {
+    await patchFinalizers(run, 'remove');
+  } catch (error) {
+    // Released before; the watch has not said so yet.
+    if (isNotFound(error)) return { kind: 'going' };
+    throw error;
+  }
+  if (plan.message !== undefined) announce(run, plan.message, facts);
+  return { kind: 'going' };
+}
+
+/** The object with what can still be revoked of it, and the CRLs of all that have signed for it. */
+function judge(run: CertificateRun, state: AuthorityState | 'self-signed'): [TenantCertificate, FinalizerFacts] {
+  const { certificate } = run;
+  const kept = revocationsFor(run, state);
+  const issuers = new Set(kept.flatMap((each) => [...each.issuers]));
+  const issued = certificate.status?.issued?.filter(({ issuerSHA256 }) => issuers.has(issuerSHA256)) ?? [];
+  const facts = { crl: crlFacts(state, kept), namespaceIsGoing: isNamespaceGoing(run) };
+  return [{ ...certificate, status: { ...certificate.status, issued } }, facts];
+}
+
+/** Of its issuer, and of those that it had before; who signs no CRL any more can revoke nothing. */
+function revocationsFor({ certificate, context: { authorities } }: CertificateRun, state: AuthorityState | 'self-signed'): Revocations[] {
+  const before = authorities.signing(certificate.status?.issued?.map(({ issuerSHA256 }) => issuerSHA256) ?? []).map((key) => authorities.get(key));
+  return [...new Set([state, ...before])].flatMap((each) => (each === undefined || each === 'self-signed' || each.kind === 'refused' ? [] : (each.authority.revocations ?? [])));
+}
+
+function crlFacts(state: AuthorityState | 'self-signed', kept: readonly Revocations[]): FinalizerFacts['crl'] {
+  const [first] = kept;
+  if (first === undefined) return { state: state !== 'self-signed' && state.kind === 'refused' ? 'Gone' : 'None' };
+  const published = kept.map((each) => each.published);
+  if (!published.every((each) => each !== undefined)) return { state: 'Kept', published: undefined };
+  return { state: 'Kept', published: first.published && { ...first.published, entries: published.flatMap(({ entries }) => entries) } };
+}
+
+function isNamespaceGoing({ context, namespace }: CertificateRun): boolean {
+  return context.caches.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined;
+}
+
+/** A certificate that was stored just before the deletion may not be in the status yet: it would be forgotten. */
+async function rememberLast(run: CertificateRun): Promise<CertificateRun> {
+  const { context, certificate, namespace, desired, signal, now } = run;
+  const secret = context.caches.secrets.get(`${namespace}/${desired.secret.name}`);
+  const issued = withIssued(certificate, secret, now);
+  if (issued.length <= (certificate.status?.issued?.length ?? 0)) return run;
+  const { name, resourceVersion } = certificate.metadata;
+  const ref = { namespace, name, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
+  const patched = await context.client.patchStatus<TenantCertificate>(resources.TenantCertificate, ref, { issued }, { signal });
+  context.caches.certificates.observe(patched);
+  return startRun(context, patched, signal);
+}
+
+async function patchFinalizers({ context, certificate: { metadata }, namespace, signal }: CertificateRun, change: 'add' | 'remove'): Promise<CertificateRun> {
+  const others = (metadata.finalizers ?? []).filter((each) => each !== FINALIZER);
+  const finalizers = change === 'add' ? [...others, FINALIZER] : others;
+  const patch = { metadata: { resourceVersion: metadata.resourceVersion, finalizers } };
+  const patched = await context.client.mergePatch<TenantCertificate>(resources.TenantCertificate, { namespace, name: metadata.name }, patch, { signal });
+  // The last finalizer of a deleted object takes it away; its deletion is on the watch.
+  if (patched.metadata.deletionTimestamp === undefined || finalizers.length > 0) context.caches.certificates.observe(patched);
+  return startRun(context, patched, signal);
+}
+
+function announce({ context, certificate }: CertificateRun, message: string, { crl, namespaceIsGoing }: FinalizerFacts): void {
+  const isRevoked = crl.state === 'Kept' && !namespaceIsGoing;
+  context.log.info({ ...identify(certificate), detail: message }, 'deletion released');
+  context.recordEvent(certificate, isRevoked ? { type: 'Normal', reason: 'Revoked', message } : { type: 'Warning', reason: 'NotRevoked', message });
+}
