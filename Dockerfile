@@ -14,6 +14,7 @@ RUN rm -rf /usr/local/lib/node_modules /opt/yarn* /usr/local/bin/npm /usr/local/
 WORKDIR /app
 COPY --from=build /src/dist /app
 COPY LICENSE /app/LICENSE
-ENV NODE_ENV=production
+# Bursts of short-lived objects and of native buffers otherwise leave 100 MB behind that are never used again.
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=2 MALLOC_ARENA_MAX=2
 USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/node", "/app/tenant-mtls.js"]
