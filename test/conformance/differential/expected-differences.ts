@@ -50,7 +50,7 @@ const FIELD_RULES: readonly FieldRule[] = [
 ];
 
 function hasNoHost(bytes: string): boolean {
-  return / HTTP\/1\.0$/.test(requestLine(bytes)) && !fieldLines(bytes).some((line) => /^host:/i.test(line));
+  return requestLine(bytes).endsWith(' HTTP/1.0') && !fieldLines(bytes).some((line) => /^host:/i.test(line));
 }
 
 /** Each engine frames the body and keeps its connection to the app as it likes; bodies are compared by what is in them. */
