@@ -45,7 +45,7 @@ export class EventSeries {
     const key = [subject, note.type, note.reason, note.message].join('\n');
     const known = this.#series.get(key);
     const isSame = known !== undefined && now - known.lastAt < SAME_FOR_MS;
-    const series = isSame ? known : { key, object, note, firstAt: now, lastAt: now, count: 0 };
+    const series = isSame ? known : { key, object: identity(object), note, firstAt: now, lastAt: now, count: 0 };
     series.count += 1;
     series.lastAt = now;
     remember(this.#series, key, series);
@@ -59,6 +59,12 @@ export class EventSeries {
     remember(this.#allowances, subject, { tokens: isAllowed ? filled - 1 : filled, at: now });
     return isAllowed;
   }
+}
+
+/** What an Event says of an object; the rest of it would be kept in memory for as long as the series. */
+function identity({ apiVersion, kind, metadata = {} }: KubeObject): KubeObject {
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return JSON.parse(JSON.stringify({ apiVersion, kind, metadata: { namespace, name, uid, resourceVersion } })) as KubeObject;
 }
 
 /** Puts the entry last and forgets the first when there are too many: a Map keeps the order of insertion. */
