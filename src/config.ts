@@ -80,7 +80,7 @@ export function parseConfig(args: readonly string[], env: Readonly<Record<string
     kubeconfig: raw.kubeconfig,
     watchNamespaces: raw.watchNamespaces === '' ? [] : raw.watchNamespaces.split(','),
     images: { nginx: raw.nginxImage, node: raw.nodeImage },
-    webhook: { enabled: raw.webhook === 'on', port: Number(raw.webhookPort), service: raw.webhookService, configuration: raw.webhookConfiguration },
+    webhook: { enabled: raw.webhook === 'on', port: Number(raw.webhookPort), service: raw.webhookService, configuration: raw.webhookConfiguration, deployment: raw.deployment },
     metricsPort: Number(raw.metricsPort),
     workers: Number(raw.workers),
     rotationWaitMs: parseDurationMs(raw.rotationWait),

@@ -34,6 +34,8 @@ export interface WebhookOptions {
   readonly notReadyBecause: () => readonly string[];
   /** Called at the first self-test that succeeds, and at each that does so after one that failed: reviews may have failed before. */
   readonly onAnswering: () => void;
+  /** Called with each result. */
+  readonly onSelfTest: (result: SelfTestResult) => void;
   readonly drainMs?: number;
 }
 
@@ -85,11 +87,13 @@ async function serve(options: WebhookOptions, signal: AbortSignal, say: (state: 
   await keeping;
 }
 
-function tellSelfTests({ log, metrics, onAnswering }: WebhookOptions): (result: SelfTestResult) => void {
+function tellSelfTests({ log, metrics, onAnswering, onSelfTest }: WebhookOptions): (result: SelfTestResult) => void {
   let wasAnswering = false;
-  return ({ outcome, message }) => {
+  return (result) => {
+    const { outcome, message } = result;
     const isAnswering = outcome === 'Answered';
     metrics.selfTested(isAnswering);
+    onSelfTest(result);
     if (!isAnswering) log.warn({ outcome, detail: message }, 'webhook self-test failed');
     else if (!wasAnswering) onAnswering();
     wasAnswering = isAnswering;

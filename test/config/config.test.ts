@@ -22,7 +22,7 @@ describe('parseConfig', () => {
       { namespace, identity, watchNamespaces, workers, leaderElection, webhook, rotationWaitMs },
       {
         namespace: 'tenant-mtls-system', identity: 'a-host', watchNamespaces: [], workers: 16, leaderElection: true, rotationWaitMs: 90_000,
-        webhook: { enabled: true, port: 10_250, service: 'tenant-mtls-webhook', configuration: 'tenant-mtls' },
+        webhook: { enabled: true, port: 10_250, service: 'tenant-mtls-webhook', configuration: 'tenant-mtls', deployment: 'tenant-mtls' },
       },
     );
   });

@@ -48,6 +48,7 @@ describe('the operator\'s ServiceAccount', { skip: missingCluster() }, () => {
     'forward ports': ['create', 'pods/portforward'],
     'change Deployments': ['patch', 'deployments.apps'],
     'change StatefulSets': ['update', 'statefulsets.apps'],
+    'write the status of other Deployments': ['patch', 'deployments/status.apps'],
     'scale': ['patch', 'deployments/scale.apps'],
     'delete TenantCertificates': ['delete', 'tenantcertificates.tenant-mtls.dev'],
     'create TenantCertificates': ['create', 'tenantcertificates.tenant-mtls.dev'],
@@ -72,6 +73,7 @@ describe('the operator\'s ServiceAccount', { skip: missingCluster() }, () => {
     'write Events': ['create', 'events'],
     'lead': ['update', 'leases.coordination.k8s.io', SYSTEM_NAMESPACE],
     'keep its own webhook current': ['patch', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', '', 'tenant-mtls'],
+    'show on its own Deployment whether the webhook answers': ['patch', 'deployments/status.apps', SYSTEM_NAMESPACE, 'tenant-mtls'],
     'delete its own authorities\' Secrets': ['delete', 'secrets', SYSTEM_NAMESPACE],
   };
   describe('may', { concurrency: 8 }, () => {
