@@ -8,6 +8,7 @@ import { describeHostile } from './hostile.ts';
 import { describeHttp } from './http.ts';
 import { describeHttp2 } from './http2.ts';
 import { describeLimits } from './limits.ts';
+import { describePaths } from './paths.ts';
 import { describeReload } from './reload.ts';
 import { describeTcp } from './tcp.ts';
 import { describeTls } from './tls.ts';
@@ -17,6 +18,7 @@ const CHAPTERS: Readonly<Record<string, (engine: Engine, fleet: () => Fleet) => 
   clients: describeClients,
   headers: describeHeaders,
   HTTP: describeHttp,
+  paths: describePaths,
   'HTTP/2': describeHttp2,
   TCP: describeTcp,
   TLS: describeTls,
