@@ -58,6 +58,9 @@ export interface OperatorOptions {
   /** Another API server address than the cluster's, such as a proxy that plays faults. */
   readonly server?: string;
   readonly identity?: string;
+  /** What is run instead of the sources, such as the bundle of the image. */
+  readonly entry?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts `tenant-mtls operator` and waits until it leads (or stands by, when `args` say so). */
@@ -74,8 +77,8 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
     users: [{ name: 'test', user: { token } }],
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
   }));
-  const args = ['src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--identity', options.identity ?? 'test', ...(options.args ?? ['--webhook', 'off', '--metrics-port', '0'])];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = [options.entry ?? 'src/main.ts', 'operator', '--kubeconfig', kubeconfig, '--identity', options.identity ?? 'test', ...(options.args ?? ['--webhook', 'off', '--metrics-port', '0'])];
+  const child = spawn(process.execPath, args, { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ['ignore', 'pipe', 'pipe'] });
   return collect(child, folder);
 }
 
