@@ -43,7 +43,7 @@ export function decideRequest(request: Request, { verdict, view, identityHeaders
   const target = parseTarget(request.target);
   if (target === undefined) return BAD_REQUEST;
   if (redirect !== undefined) return decideRedirect(redirect, headers, target);
-  if (isAmbiguousPath(target.raw) && judgesPaths(view.model)) return BAD_REQUEST;
+  if (judgesPaths(view.model) && isAmbiguousPath(target.raw)) return BAD_REQUEST;
   const route = verdict.kind === 'deny' ? undefined : selectRoute(verdict.routes, target);
   return route === undefined ? DENIALS.no_route : { kind: 'route', route, target, headers };
 }
