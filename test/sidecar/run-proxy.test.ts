@@ -126,18 +126,18 @@ describe('runProxy', { concurrency: 4 }, () => {
   });
 
   describe('as a process', () => {
-    const start = async (name: string) => {
+    const start = async (name: string, nodeOptions: readonly string[] = []) => {
       const statusPort = await freePort();
-      const child = spawn(process.execPath, ['src/sidecar/main.ts', '--dir', join(directory, name), '--status-port', String(statusPort), '--status-host', '127.0.0.1'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [...nodeOptions, 'src/sidecar/main.ts', '--dir', join(directory, name), '--status-port', String(statusPort), '--status-host', '127.0.0.1'], { stdio: ['ignore', 'pipe', 'inherit'] });
       const output: string[] = [];
       child.stdout.on('data', (chunk) => output.push(String(chunk)));
       await eventually(async () => ((await fetch(`http://127.0.0.1:${statusPort}/healthz`).catch(() => undefined))?.status === 200 ? true : undefined), 'the proxy is ready');
       return { child, ended: once(child, 'exit'), output };
     };
-    const aProcess = async (name: string) => {
+    const aProcess = async (name: string, nodeOptions: readonly string[] = []) => {
       const setup = await aSetup(fleet, backend.port);
       write(join(directory, name), nodeFiles(setup, 1));
-      return { ...(await start(name)), port: setup.model.listeners[0]?.port ?? 0 };
+      return { ...(await start(name, nodeOptions)), port: setup.model.listeners[0]?.port ?? 0 };
     };
 
     it('ends with 0 after SIGTERM, when what was under way is done', async () => {
@@ -149,6 +149,15 @@ describe('runProxy', { concurrency: 4 }, () => {
       await isOver(socket);
       assert.deepEqual(await ended, [0, null]);
       assert.match(output.join(''), /"msg":"draining"[\s\S]*"msg":"stopped"/);
+    });
+
+    it('ends with a line of its log after a fault of its own', async () => {
+      const fault = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new TypeError("broken")})';
+      const { child, ended, output } = await aProcess('fault', ['--import', fault]);
+      child.kill('SIGUSR2');
+      assert.deepEqual(await ended, [1, null]);
+      const last = JSON.parse(output.join('').trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+      assert.deepEqual([last['level'], last['msg'], last['error']], ['fatal', 'unexpected fault', 'TypeError: broken']);
     });
 
     it('ends at once after a second signal', async () => {
