@@ -51,7 +51,7 @@ export const ListenerTls = record(
 export const Client = record(
   {
     tenant: Type.Optional(objectName({ description: 'Tenant whose authority verified the client.' })),
-    commonName: Type.Optional(text(64, { description: 'CN of the subject.' })),
+    commonName: Type.Optional(text(64, { description: 'The most specific CN of the subject.' })),
     subject: Type.Optional(text(1024, { description: 'The whole subject, RFC 4514.' })),
     dnsName: Type.Optional(text(253, { description: 'A DNS name of the certificate.' })),
     uri: Type.Optional(text(2048, { description: 'A URI of the certificate, such as a SPIFFE id.' })),
@@ -69,7 +69,7 @@ const parameter = record(
 export const Route = record(
   {
     clients: Type.Optional(listOf(Client, 64, { description: 'Clients it is for; absent: every client the listener lets in.', minItems: 1 })),
-    path: Type.Optional(text(1024, { description: 'Prefix of the path; absent: /.', pattern: PATH })),
+    path: Type.Optional(text(1024, { description: 'Prefix of the path; absent: /. Where a listener has a route with one, a path that can be read in two ways (//, .., %2f, %5c, %2e) gets 400.', pattern: PATH })),
     query: Type.Optional(listOf(parameter, 16, { description: 'Query parameters that must be there.' })),
     rewritePrefix: Type.Optional(text(1024, { description: 'Replaces the matched prefix towards the upstream.', pattern: PATH })),
     setQuery: Type.Optional(listOf(parameter, 16, { description: 'Query parameters set towards the upstream; {client.commonName} and its like are filled in (node engine).' })),
