@@ -33,7 +33,9 @@ export async function readBody(request: IncomingMessage, response: ServerRespons
       share.complete();
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
     });
-    request.once('close', () => reject(new RequestError(400, 'the request ended early')));
+    request.once('close', () => {
+      if (!request.complete) reject(new RequestError(400, 'the request ended early'));
+    });
     request.once('error', reject);
   }
   return await promise;

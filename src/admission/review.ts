@@ -1,7 +1,9 @@
 // AdmissionReview in and out (admission.k8s.io/v1). One rule: what comes in is not trusted until `parseReview` has returned it,
 // and whatever carried a uid gets an answer that carries the same uid.
+import { writeJson } from '../injection/built-sidecar.ts';
+import { writeJsonPatch } from '../injection/json-patch.ts';
+import type { PatchOperation } from '../injection/json-patch.ts';
 import type { Report } from '../injection/report.ts';
-import type { JsonPatchOperation } from '../kube/api-client.ts';
 import type { KubeObject } from '../kube/object.ts';
 
 const API_VERSION = 'admission.k8s.io/v1';
@@ -39,7 +41,7 @@ export type Verdict = {
   readonly report?: Report;
   readonly warnings?: readonly string[];
 } & (
-  | { readonly allowed: true; readonly patch?: readonly JsonPatchOperation[] }
+  | { readonly allowed: true; readonly patch?: readonly PatchOperation[] }
   | { readonly allowed: false; readonly code: number; readonly message: string }
 );
 
@@ -128,8 +130,8 @@ export function writeAnswer({ response: { patch, ...response }, ...review }: Adm
   return patch === undefined ? text : `${text.slice(0, -2)},"patch":"${patch}"}}`;
 }
 
-function encodePatch(patch: readonly JsonPatchOperation[] = []): { patchType?: 'JSONPatch'; patch?: string } {
-  return patch.length === 0 ? {} : { patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') };
+function encodePatch(patch: readonly PatchOperation[] = []): { patchType?: 'JSONPatch'; patch?: string } {
+  return patch.length === 0 ? {} : { patchType: 'JSONPatch', patch: Buffer.from(writeJsonPatch(patch, writeJson)).toString('base64') };
 }
 
 function describeRefusal(code: number, message: string): { code: number; reason: string; message: string } {

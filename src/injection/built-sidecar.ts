@@ -14,6 +14,9 @@ export interface BuiltSidecar {
   readonly templateHash: string;
 }
 
+/** The parts as JSON, which patches are made of. */
+const texts = new WeakMap<object, string>();
+
 const MOST_REMEMBERED = 512;
 const remembered = new Map<string, BuiltSidecar>();
 
@@ -24,6 +27,7 @@ export function buildSidecar(sidecar: Sidecar): BuiltSidecar {
   const known = remembered.get(key);
   if (known !== undefined) return known;
   const built = build(sidecar);
+  for (const part of [built.container, ...built.volumes]) texts.set(part, JSON.stringify(part));
   if (remembered.size >= MOST_REMEMBERED) remembered.clear();
   remembered.set(key, built);
   return built;
@@ -32,4 +36,10 @@ export function buildSidecar(sidecar: Sidecar): BuiltSidecar {
 function build(sidecar: Sidecar): BuiltSidecar {
   const [container, volumes] = [buildContainer(sidecar), buildVolumes(sidecar)];
   return { container, volumes, templateHash: hash('sha256', JSON.stringify([container, volumes])) };
+}
+
+/** Like JSON.stringify, but parts of remembered sidecars, alone or in a list, are not written out again. */
+export function writeJson(value: unknown): string {
+  if (Array.isArray(value)) return value.length > 8 ? JSON.stringify(value) : `[${value.map(writeJson).join(',')}]`;
+  return (typeof value === 'object' && value !== null ? texts.get(value) : undefined) ?? JSON.stringify(value);
 }

@@ -13,6 +13,16 @@ export function createJsonPatch(before: unknown, after: unknown, path = ''): Pat
   return [{ op: 'replace', path, value: after }];
 }
 
+/** The patch as JSON; `writeValue` says how values are written. */
+export function writeJsonPatch(patch: readonly PatchOperation[], writeValue: (value: unknown) => string): string {
+  const written = patch.map((operation) => {
+    const { op, path } = operation;
+    const value = operation.op === 'remove' ? '' : `,"value":${writeValue(operation.value)}`;
+    return `{"op":"${op}","path":${JSON.stringify(path)}${value}}`;
+  });
+  return `[${written.join(',')}]`;
+}
+
 type JsonObject = Readonly<Record<string, unknown>>;
 
 function patchObject(before: JsonObject, after: JsonObject, path: string): PatchOperation[] {
@@ -61,5 +71,6 @@ function isObject(value: unknown): value is JsonObject {
 }
 
 function join(path: string, key: string | number): string {
-  return `${path}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  const text = String(key);
+  return `${path}/${/[~/]/.test(text) ? text.replaceAll('~', '~0').replaceAll('/', '~1') : text}`;
 }

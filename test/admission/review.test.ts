@@ -39,7 +39,7 @@ describe(parseReview.name, () => {
 
 describe(answerReview.name, () => {
   it('encodes the patch and leaves an empty one out', () => {
-    const patch = [{ op: 'add', path: '/metadata/labels', value: { a: 'ü' } }];
+    const patch = [{ op: 'add', path: '/metadata/labels', value: { a: 'ü' } }] as const;
     const answer = answerReview('u', { outcome: 'mutated', reasons: [], allowed: true, patch });
     assert.equal(answer.response.patchType, 'JSONPatch');
     assert.deepEqual(JSON.parse(Buffer.from(answer.response.patch ?? '', 'base64').toString()), patch);

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { applyPatch } from 'rfc6902';
 import { decideInjection } from '../../src/injection/decide-injection.ts';
-import { createJsonPatch } from '../../src/injection/json-patch.ts';
+import { writeJson } from '../../src/injection/built-sidecar.ts';
+import { createJsonPatch, writeJsonPatch } from '../../src/injection/json-patch.ts';
 import { isOurContainer, isOurVolume } from '../../src/injection/own-parts.ts';
 import type { Container, Pod } from '../../src/injection/pod.ts';
 import { REFUSAL_REASONS } from '../../src/injection/reasons.ts';
@@ -58,6 +59,17 @@ describe('createJsonPatch', () => {
       const patched: unknown = structuredClone(pod);
       assert.ok(applyPatch(patched, structuredClone(createJsonPatch(pod, injected(pod))) as never).every((error) => error === null));
       assert.deepEqual(patched, JSON.parse(JSON.stringify(injected(pod))));
+    }), RUNS);
+  });
+
+  it('is written as JSON as JSON.stringify writes it', () => {
+    fc.assert(fc.property(injectablePod, (pod) => {
+      const patch = createJsonPatch(pod, injected(pod));
+      assert.equal(writeJsonPatch(patch, writeJson), JSON.stringify(patch));
+    }), RUNS);
+    fc.assert(fc.property(jsonValue, jsonValue, (before, after) => {
+      const patch = createJsonPatch({ value: before }, { value: after });
+      assert.equal(writeJsonPatch(patch, writeJson), JSON.stringify(patch));
     }), RUNS);
   });
 
