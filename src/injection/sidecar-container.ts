@@ -6,9 +6,10 @@ import type { Engine } from '../api/tenant-certificate.ts';
 import type { Container, EnvironmentVariable, Probe, SecurityContext } from './pod.ts';
 import type { Sidecar } from './sidecar.ts';
 
-const COMMAND: Readonly<Record<Engine, readonly string[]>> = {
+/** Node's young generation would grow to 48 MB under load, and garbage buffers with it; kept small it costs no measurable CPU time. */
+export const COMMAND: Readonly<Record<Engine, readonly string[]>> = {
   nginx: [`${SIDECAR.directory}/entry/entrypoint.sh`],
-  node: ['node', '/app/proxy.js', '--dir', SIDECAR.directory],
+  node: ['node', '--max-semi-space-size=4', '/app/proxy.js', '--dir', SIDECAR.directory],
 };
 
 /** Complete for the Pod Security level "restricted", whatever the pod itself says. */

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { COMMAND } from '../../../src/injection/sidecar-container.ts';
 import { renderNginx } from '../../../src/nginx/render-nginx.ts';
 import { SIDECAR_METRICS } from '../../../src/proxy-model/sidecar-metrics.ts';
 import type { Setup } from '../../../test/conformance/engine.ts';
@@ -60,7 +61,8 @@ export async function startNodeSidecar(bench: Bench): Promise<Server> {
   const setup = await defaultSetup(bench);
   const rotate = rotation(bench, setup, (shown, revision) => mounted.swap(nodeFiles(shown, revision)));
   const statusPort = await freePort();
-  const child = spawn(process.execPath, [join(base, 'proxy.mjs'), '--dir', files, '--status-host', '127.0.0.1', '--status-port', String(statusPort)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const flags = COMMAND.node.filter((argument) => argument.startsWith('--max-'));
+  const child = spawn(process.execPath, [...flags, join(base, 'proxy.mjs'), '--dir', files, '--status-host', '127.0.0.1', '--status-port', String(statusPort)], { stdio: ['ignore', 'ignore', 'inherit'] });
   await eventually(() => fetch(`http://127.0.0.1:${statusPort}/status`).then(({ ok }) => (ok ? true : undefined), () => undefined), 'a loaded configuration');
   return {
     port: setup.model.listeners[0]?.port ?? 0,
