@@ -54,7 +54,9 @@ export function buildAdmissionApp(options: AdmissionAppOptions): FastifyInstance
 /** Past the framework's own way of sending: this is the one route that is asked thousands of times a second. */
 function answerDirectly(reply: FastifyReply, text: string): void {
   reply.hijack();
-  reply.raw.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': Buffer.byteLength(text) }).end(text);
+  const length = Buffer.byteLength(text);
+  // Most answers are ASCII, as which a string is written faster.
+  reply.raw.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': length }).end(text, length === text.length ? 'latin1' : 'utf8');
 }
 
 function createApp({ tls }: AdmissionAppOptions, bodyLimit: number): FastifyInstance {
