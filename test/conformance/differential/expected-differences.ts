@@ -61,6 +61,9 @@ export function comparable({ requests, ...rest }: Outcome, engine: keyof Outcome
   return { ...rest, statuses: rest.statuses.filter((status) => status !== 100), requests: requests.map((request) => ({ ...request, headers: comparableFields(request, engine, bytes) })) };
 }
 
+/** Of a value; the beginning of a certificate says enough. */
+const SHOWN_CHARACTERS = 100;
+
 function comparableFields({ headers }: Seen, engine: keyof Outcomes, bytes: string): string[] {
   const nominated = nominatedBy(bytes);
   const fields = headers.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()] as const);
@@ -68,7 +71,7 @@ function comparableFields({ headers }: Seen, engine: keyof Outcomes, bytes: stri
     // Fields that Connection names are for one hop; nginx passes them on.
     .filter(([name]) => engine === 'node' || !nominated.has(name));
   const cookies = kept.flatMap(([name, value]) => (name === 'cookie' ? [value] : []));
-  const others = kept.flatMap(([name, value]) => (name === 'cookie' ? [] : [`${name}: ${value}`]));
+  const others = kept.flatMap(([name, value]) => (name === 'cookie' ? [] : [`${name}: ${value.slice(0, SHOWN_CHARACTERS)}`]));
   // The node engine joins them, as a server of HTTP/1 expects it.
   return [...others, ...(cookies.length === 0 ? [] : [`cookie: ${cookies.join('; ')}`])].sort();
 }
@@ -113,8 +116,8 @@ const bothRefuse = ({ nginx, node }: Outcomes): boolean => hasRefused(nginx) && 
 
 /** What both answered they answered alike, and one has closed before the other. */
 function servedLess({ nginx, node }: Outcomes): boolean {
-  const [more, less] = [nginx, node].map(({ statuses }) => statuses.filter((status) => status !== 100).join());
-  return nginx.fate === 'closed' && node.fate === 'closed' && more !== undefined && less !== undefined && less !== '' && more.startsWith(less);
+  const [less = '', more = ''] = [nginx, node].map(({ statuses }) => statuses.filter((status) => status !== 100).join()).sort((a, b) => a.length - b.length);
+  return nginx.fate === 'closed' && node.fate === 'closed' && less !== '' && more.startsWith(less);
 }
 
 function isKnown(line: string): boolean {
@@ -142,5 +145,5 @@ export const DIFFERENCES: readonly Difference[] = [
   { reason: 'a tab around a value (RFC 9110, 5.5) is part of it to nginx', input: (bytes) => fieldLines(bytes).some((line) => line.includes('\t')), allows: ({ nginx, node }) => isStricter(nginx, node) },
   { reason: 'nginx waits for the rest of a body it has refused', input: () => true, allows: ({ nginx, node }) => hasRefused({ ...nginx, fate: 'closed' }) && bothRefuse({ nginx: { ...nginx, fate: 'closed' }, node }) },
   { reason: 'the node engine closes behind an answer that came before the 100 (Continue) asked for', input: (bytes) => fieldLines(bytes).some((line) => /^expect: *100-continue/i.test(line)), allows: servedLess },
-  { reason: 'of two Connection fields that contradict each other nginx takes the last one, the node engine the close', input: (bytes) => fieldLines(bytes).filter((line) => /^connection:/i.test(line)).length > 1, allows: servedLess },
+  { reason: 'where Connection fields contradict each other nginx takes the last one and the node engine the close; Node takes Proxy-Connection for one', input: (bytes) => fieldLines(bytes).filter((line) => /^connection:/i.test(line)).length > 1 || /\nproxy-connection:/i.test(headOf(bytes)), allows: servedLess },
 ];

@@ -1,5 +1,4 @@
 // Sends bytes through an engine and takes down what became of them: the answers, what reached the app, and the connection.
-import { once } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { openTls } from '../client.ts';
 import type { Identity } from '../fleet.ts';
@@ -31,7 +30,11 @@ export async function observe(port: number, { bytes, identity, app }: { bytes: s
   const isClosed = await endsUnasked(socket, () => performance.now() - lastAt > quietMs);
   const answered = text;
   socket.end();
-  await Promise.race([once(socket, 'close'), new Promise((resolve) => setTimeout(resolve, isClosed ? CLOSE_MS : 20))]);
+  await new Promise((resolve) => {
+    const timer = setTimeout(resolve, isClosed ? CLOSE_MS : 20);
+    socket.once('close', () => resolve(clearTimeout(timer)));
+    if (socket.closed) resolve(clearTimeout(timer));
+  });
   socket.destroy();
   const statuses = Array.from(answered.matchAll(/HTTP\/1\.[01] (\d{3}) /g), ([, status]) => Number(status));
   return { statuses, unnumbered: answered !== '' && !answered.startsWith('HTTP/'), requests: app.take(), fate: isClosed ? 'closed' : 'waits' };
