@@ -9,11 +9,11 @@ export interface InFlightLimits {
 /** What one request holds. */
 export interface Share {
   /** More of its body has arrived. False: there is no room for it. */
-  add(bytes: number): boolean;
+  readonly add: (bytes: number) => boolean;
   /** All of it has arrived: it is not cut off any more. */
-  complete(): void;
+  readonly complete: () => void;
   /** Gives everything back, once. */
-  release(): void;
+  readonly release: () => void;
 }
 
 type Held = { -readonly [name in keyof InFlightLimits]: number };

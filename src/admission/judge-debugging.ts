@@ -6,8 +6,8 @@ import { reportInjection } from '../injection/report.ts';
 import type { AdmissionRequest, Verdict } from './review.ts';
 
 export function judgeDebugging({ namespace, object, oldObject }: AdmissionRequest): Verdict {
-  const pod = (object ?? {}) as Pod;
-  const reasons = checkEphemeralContainers(pod, (oldObject ?? {}) as Pod);
+  const pod: Pod = object ?? {};
+  const reasons = checkEphemeralContainers(pod, oldObject ?? {});
   if (reasons.length === 0) return { outcome: 'unchanged', reasons: [], allowed: true };
   const report = reportInjection(pod, namespace, { outcome: 'refuse', reasons });
   return { outcome: 'refused', reasons: reasonsOf(report), report, allowed: false, code: 403, message: `tenant-mtls: ${describeReport(report)}` };
