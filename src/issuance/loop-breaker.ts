@@ -1,5 +1,6 @@
 // Stops what issues the same certificate for the same reason again and again (two controllers that fight over a Secret, a defect of ours).
-// Rule: only repetition counts. Every edit of the spec, every request for renewal and every new CA is another cause, and starts anew.
+// Rule: only repetition counts. Every edit of the spec, every request for renewal, every new CA and every renewal that gains time is another
+// cause, and starts anew.
 import { createHash } from 'node:crypto';
 
 import type { IssueReason, Refusal } from '../api/conditions.ts';
@@ -20,7 +21,12 @@ export interface IssueCause {
   readonly generation: number;
   readonly renewToken: string | undefined;
   readonly issuerSHA256: string | undefined;
+  /** Where time is the reason: the end of the certificate that is replaced. Each renewal that gains time is a cause of its own. */
+  readonly endOfLast?: string | undefined;
 }
+
+/** Reasons that come back by themselves, however well all goes. */
+export const BROUGHT_BY_TIME: ReadonlySet<IssueReason> = new Set<IssueReason>(['RenewalDue', 'Expired']);
 
 /** So many are issued at once; the next one waits. */
 const TOLERATED = 3;
@@ -29,9 +35,9 @@ const FORGOTTEN_AFTER_MS = 24 * HOUR_MS;
 export const MAX_RECENT_ISSUES = 12;
 
 /** Short whatever the annotation holds: it goes into the status. */
-export function describeCause({ generation, renewToken, issuerSHA256 = '' }: IssueCause): string {
+export function describeCause({ generation, renewToken, issuerSHA256 = '', endOfLast }: IssueCause): string {
   const token = renewToken === undefined ? '' : createHash('sha256').update(renewToken).digest('hex').slice(0, 16);
-  return `${generation}/${issuerSHA256.slice(0, 16)}/${token}`;
+  return `${generation}/${issuerSHA256.slice(0, 16)}/${token}${endOfLast === undefined ? '' : `/${endOfLast}`}`;
 }
 
 /** The list with one more issuance; what is a day old is dropped. */

@@ -63,9 +63,19 @@ describe('findLoop', () => {
     it(`is never moved by ${what}`, () => assert.equal(findLoop(issued([0, 1, 2], causes), causes[3] ?? cause(), at(3)), undefined));
   }
 
-  it('never moves for a certificate that is renewed in time', () => {
-    const renewals = cause({ reason: 'RenewalDue' });
-    assert.equal(findLoop(issued([0, 2 * HOUR, 4 * HOUR, 6 * HOUR, 8 * HOUR], [renewals]), renewals, at(10 * HOUR)), undefined);
+  it('never moves for a certificate that is renewed in time, however short it lives', () => {
+    const renewal = (index: number) => cause({ reason: 'RenewalDue', endOfLast: at(index * 10 * MINUTE).toISOString() });
+    let recent: RecentIssue[] = [];
+    for (let index = 0; index < 500; index += 1) {
+      const now = at(index * 7 * MINUTE);
+      assert.equal(findLoop(recent, renewal(index), now), undefined, `renewal ${index}`);
+      recent = rememberIssue(recent, renewal(index), now);
+    }
+  });
+
+  it('moves for renewals that gain nothing', () => {
+    const renewal = cause({ reason: 'RenewalDue', endOfLast: at(HOUR).toISOString() });
+    assert.equal(findLoop(issued([0, 1, 2], [renewal]), renewal, at(3))?.refusal.reason, 'IssuanceSuspended');
   });
 
   it('forgets after a day', () => {

@@ -4,7 +4,7 @@ import { untilNextAttemptMs } from '../../issuance/back-off.ts';
 import { spendBudget } from '../../issuance/budget.ts';
 import type { Bucket } from '../../issuance/budget.ts';
 import { earliest, later, parseInstant } from '../../issuance/instant.ts';
-import { findLoop } from '../../issuance/loop-breaker.ts';
+import { BROUGHT_BY_TIME, findLoop } from '../../issuance/loop-breaker.ts';
 import type { IssueCause, RecentIssue } from '../../issuance/loop-breaker.ts';
 import type { Authority } from '../authorities/authority.ts';
 import type { CertificateRun } from './certificate-run.ts';
@@ -16,7 +16,14 @@ export interface Delay {
 }
 
 export function causeOf({ certificate, desired }: CertificateRun, reason: IssueReason, authority: Authority | undefined): IssueCause {
-  return { reason, generation: certificate.metadata.generation ?? 0, renewToken: desired.renewToken, issuerSHA256: authority?.issuer.sha256 };
+  const { metadata, status } = certificate;
+  return {
+    reason,
+    generation: metadata.generation ?? 0,
+    renewToken: desired.renewToken,
+    issuerSHA256: authority?.issuer.sha256,
+    endOfLast: BROUGHT_BY_TIME.has(reason) ? status?.notAfter : undefined,
+  };
 }
 
 export function recentIssues({ certificate }: CertificateRun): RecentIssue[] {
