@@ -28,7 +28,7 @@ export const ISSUE_REASONS = [
 /** Why a certificate cannot be issued or served; the reason of condition Ready. */
 export const REFUSE_REASONS = [
   'IssuerNotFound', 'IssuerMalformed', 'IssuerKeyMismatch', 'IssuerKeyEncrypted', 'IssuerExpired', 'IssuerNotYetValid', 'IssuerNotCA', 'IssuerForbidsCA', 'IssuerBeingReplaced',
-  'SecretNotOwned', 'SecretNameTaken', 'ConfigMapNotOwned', 'InvalidSpec', 'NotImplemented', 'NotSupportedByEngine',
+  'SecretNotOwned', 'SecretNameTaken', 'ConfigMapNotOwned', 'InvalidSpec', 'NotSupportedByEngine',
   'TenantNotFound', 'TenantNotReady', 'NamespaceNotAllowed', 'PolicyViolation', 'NameCollision',
   'TrustSourceMissing', 'TrustSourceMalformed', 'TrustSourceMixedCRLs', 'TooManyTrustBundles', 'ProxyInvalid', 'ServerCertificateMissing', 'ServerCertificateMalformed',
   'Revoked', 'IssuanceSuspended', 'BudgetExceeded', 'VerificationFailed', 'WriteFailed', 'CRLTooLarge', 'CRLExpired',

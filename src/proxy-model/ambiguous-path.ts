@@ -1,5 +1,5 @@
 // Paths that one program reads so and the next one otherwise: `/admin/../public`, `/admin/..%2fpublic`, `/public/..;/admin`, `/public//x`.
-// Rule (ADR 7): where a listener's routes look at paths, such a request is refused, so that what was judged is what the upstream will serve.
+// Rule (ADR 10): where a listener's routes look at paths, such a request is refused, so that what was judged is what the upstream will serve.
 import type { ListenerModel } from './model.ts';
 
 /**

@@ -1,6 +1,6 @@
 // Finds the route of a request by path and query, and the target it gets towards the upstream.
 // Rule: what is matched is the path the upstream will mean (decoded, dots and doubled slashes resolved, as nginx does), never the spelling a client chose;
-// where the two could differ for another reader the request has been refused before (ADR 7).
+// where the two could differ for another reader the request has been refused before (ADR 10).
 import type { QueryParameter, RouteModel } from '../proxy-model/model.ts';
 import type { Peer } from './authorize-peer.ts';
 import type { Route } from './listener-view.ts';

@@ -1,4 +1,4 @@
-// Routes by path and query, and spellings of a path that another reader would take for another path (ADR 7).
+// Routes by path and query, and spellings of a path that another reader would take for another path (ADR 10).
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { RouteModel } from '../../src/proxy-model/model.ts';

@@ -164,7 +164,7 @@ async function findSecret(run: CertificateRun): Promise<OwnedSecret | Refusal | 
 
 const MINUTE_MS = 60_000;
 /** Nothing to wait for but people. */
-const LASTING: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['Revoked', 'InvalidSpec', 'NotImplemented', 'ProxyInvalid', 'NotSupportedByEngine', 'TooManyTrustBundles', 'PolicyViolation', 'NamespaceNotAllowed', 'NameCollision']);
+const LASTING: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['Revoked', 'InvalidSpec', 'ProxyInvalid', 'NotSupportedByEngine', 'TooManyTrustBundles', 'PolicyViolation', 'NamespaceNotAllowed', 'NameCollision']);
 
 function nextLook({ context, now }: CertificateRun, { refusal, renewAt, retryAt }: Findings): number {
   const jitter = 1 + context.random() * 0.1;
