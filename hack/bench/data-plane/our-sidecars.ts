@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CONFIG_FILES } from '../../../src/api/names.ts';
 import { COMMAND } from '../../../src/injection/sidecar-container.ts';
 import { renderNginx } from '../../../src/nginx/render-nginx.ts';
 import { SIDECAR_METRICS } from '../../../src/proxy-model/sidecar-metrics.ts';
@@ -32,10 +33,11 @@ async function successfulReloads(port: number): Promise<number> {
   return Number(new RegExp(`^${SIDECAR_METRICS.reloads.name}\\{result="success"\\} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
 }
 
-export async function startNginxSidecar(bench: Bench): Promise<Server> {
+/** `change`: of nginx.conf, to see what a directive costs. */
+export async function startNginxSidecar(bench: Bench, change: (configuration: string) => string = (configuration) => configuration): Promise<Server> {
   const setup = await defaultSetup(bench);
   const sidecar = await NginxSidecar.prepare(bench.root, bench.backendPort);
-  const rendered = Object.fromEntries(renderNginx({ ...setup.model, engine: 'nginx' }).map(({ path, content }) => [path, content]));
+  const rendered = Object.fromEntries(renderNginx({ ...setup.model, engine: 'nginx' }).map(({ path, content }) => [path, path === CONFIG_FILES['nginx.conf'] ? change(content) : content]));
   const rotate = rotation(bench, setup, ({ files }, revision) => sidecar.mounted.swap(withManifest({ ...files, ...rendered }, revision)));
   sidecar.start();
   await sidecar.reaches(({ state }) => state === 'current');
