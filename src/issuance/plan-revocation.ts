@@ -43,7 +43,7 @@ const PRUNED_AFTER_MS = HOUR_MS;
 const TOLERATED_SKEW_MS = 10 * MINUTE_MS;
 
 export function planRevocation(state: CrlState | undefined, facts: RevocationFacts, now: Date): RevocationPlan {
-  const kept = (state?.entries ?? []).filter(({ notAfter }) => later(notAfter, PRUNED_AFTER_MS) > now);
+  const kept = keptEntries(state, now);
   const added = newEntries(kept, facts.revocations, now);
   const reason = findReason(state, added, facts, now);
   if (reason === undefined) return { kind: 'keep', recheckAt: earliest(later(now, HOUR_MS), halfOfLife(state, facts, now)) };
@@ -65,9 +65,23 @@ function findReason(state: CrlState | undefined, added: readonly CrlEntry[], fac
   return later(now, TOLERATED_SKEW_MS) < state.signedAt ? 'ClockWentBack' : undefined;
 }
 
-/** Of the life that is wanted now: a shorter one takes effect at once. */
+/**
+ * Of the life it has, or of the one that is wanted now where that is shorter. One that is longer helps no CRL that is signed already: whoever
+ * waited for half of it would let the CRL end, and with it every connection.
+ */
 function halfOfLife(state: CrlState | undefined, { lifeMs }: RevocationFacts, now: Date): Date {
-  return state === undefined ? now : later(state.signedAt, lifeMs / 2);
+  return state === undefined ? now : later(state.signedAt, Math.min(lifeMs, lifeOf(state)) / 2);
+}
+
+/** What was given to a CRL when it was signed. */
+export function lifeOf({ signedAt, nextUpdate }: Pick<CrlState, 'signedAt' | 'nextUpdate'>): number {
+  return nextUpdate.getTime() - signedAt.getTime();
+}
+
+/** None is dropped when the CRL ended unnoticed: the clock may be ahead, and what has expired under it may be revoked in truth. */
+function keptEntries(state: CrlState | undefined, now: Date): readonly CrlEntry[] {
+  if (state === undefined || now > state.nextUpdate) return state?.entries ?? [];
+  return state.entries.filter(({ notAfter }) => later(notAfter, PRUNED_AFTER_MS) > now);
 }
 
 /**

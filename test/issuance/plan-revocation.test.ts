@@ -45,6 +45,9 @@ describe('planRevocation', () => {
     'signs at half of its life': { state: first(), now: at(WEEK / 2), expect: 'HalfOfLifeGone' },
     'keeps it until half of its life': { state: first(), now: at(WEEK / 2 - 1), expect: 'keep' },
     'signs at once when a shorter life is wanted': { state: first(), facts: facts([], { lifeMs: HOUR }), now: at(HOUR), expect: 'HalfOfLifeGone' },
+    'signs at half of the life it has when a longer one is wanted': { state: first(), facts: facts([], { lifeMs: 30 * DAY }), now: at(WEEK / 2), expect: 'HalfOfLifeGone' },
+    'keeps it until then': { state: first(), facts: facts([], { lifeMs: 30 * DAY }), now: at(WEEK / 2 - 1), expect: 'keep' },
+    'signs one that has ended, whatever life is wanted': { state: first(), facts: facts([], { lifeMs: 365 * DAY }), now: at(WEEK), expect: 'HalfOfLifeGone' },
     'signs when the CA certificate has changed': { state: first(), facts: facts([], { issuer: { sha256: OLD_CA } }), now: at(HOUR), expect: 'IssuerChanged' },
     'keeps it when a clock is ten minutes behind': { state: first(), now: at(-10 * MINUTE), expect: 'keep' },
     'signs when the last one was signed in the future': { state: first(), now: at(-DAY), expect: 'ClockWentBack' },
@@ -68,8 +71,20 @@ describe('planRevocation', () => {
     assert.deepEqual(half.entries.map(({ serialNumber }) => serialNumber), ['01', '02']);
     const later = signed(planRevocation(half, facts(), at(8 * DAY + WEEK / 2))).state;
     assert.deepEqual(later.entries, []);
-    const between = signed(planRevocation(state, facts([revoked('03', { notAfter: at(30 * DAY) })]), at(WEEK + HOUR))).state;
+    const between = signed(planRevocation(half, facts([revoked('03', { notAfter: at(30 * DAY) })]), at(WEEK + HOUR))).state;
     assert.deepEqual(between.entries.map(({ serialNumber }) => serialNumber), ['02', '03']);
+  });
+
+  it('drops nothing under a clock that is 30 days ahead for one run', () => {
+    const state = first([revoked('01', { notAfter: at(10 * DAY) })]);
+    const ahead = signed(planRevocation(state, facts(), at(30 * DAY))).state;
+    const back = signed(planRevocation(ahead, facts(), at(HOUR)));
+    assert.deepEqual(back.entries.map(({ serialNumber }) => serialNumber), ['01']);
+  });
+
+  it('looks again before the CRL ends when a longer life is wanted', () => {
+    const plan = planRevocation(first(), facts([], { lifeMs: 365 * DAY }), at(WEEK / 2 - MINUTE));
+    assert.deepEqual(plan, { kind: 'keep', recheckAt: at(WEEK / 2) });
   });
 
   it('puts on the CRL only what this issuer has signed, itself or under an earlier certificate of its key', () => {
@@ -90,16 +105,16 @@ describe('planRevocation', () => {
   it('lets the CRL begin five minutes ago', () => assert.deepEqual(signed(planRevocation(undefined, facts(), at(0))).thisUpdate, at(-5 * MINUTE)));
 
   it('under any clock: rises, never ends earlier, loses nothing that is unexpired, signs at most once per look, and looks again later', () => {
-    const step = fc.record({ ms: fc.constantFrom(MINUTE, HOUR, DAY, -10 * MINUTE, 10 * MINUTE, -30 * DAY, 30 * DAY), serial: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }) });
+    const step = fc.record({ lifeMs: fc.constantFrom(DAY, WEEK, 30 * DAY), ms: fc.constantFrom(MINUTE, HOUR, DAY, -10 * MINUTE, 10 * MINUTE, -30 * DAY, 30 * DAY), serial: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }) });
     fc.assert(fc.property(fc.array(step, { maxLength: 30, size: 'max' }), (steps) => {
       let [state, clock]: [CrlState | undefined, number] = [undefined, 0];
-      for (const { ms, serial } of steps) {
+      for (const { lifeMs, ms, serial } of steps) {
         clock += ms;
         const now = at(clock);
-        const given = facts(serial === undefined ? [] : [revoked(`0${serial}`, { notAfter: at(clock + 3 * DAY) })]);
+        const given = facts(serial === undefined ? [] : [revoked(`0${serial}`, { notAfter: at(serial * 5 * DAY) })], { lifeMs });
         const plan = planRevocation(state, given, now);
         if (plan.kind === 'keep') {
-          assert.ok(plan.recheckAt > now);
+          assert.ok(plan.recheckAt > now && (state?.nextUpdate ?? now) > plan.recheckAt);
           continue;
         }
         const { state: next } = plan;

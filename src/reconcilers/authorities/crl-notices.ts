@@ -1,6 +1,7 @@
 // What people should know of the CRLs of an authority. Pure.
 import { CONDITION } from '../../api/conditions.ts';
 import { writeInstant } from '../../issuance/instant.ts';
+import { lifeOf } from '../../issuance/plan-revocation.ts';
 import type { Notice } from './authority.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { Signed } from './crl-store.ts';
@@ -28,10 +29,10 @@ export function unreadable(place: string): Notice {
   return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLStateMalformed', message: `the state of the CRL in ${place} cannot be read, and nothing is signed in its place; restore it from a backup` };
 }
 
-/** Signed anew at half of its life, a CRL never has less than half of it left, unless something is wrong. */
+/** Signed anew at half of its life, a CRL never has less than half of it left, unless something is wrong; a longer life that is wanted now is not yet its own. */
 const WORRYING = 0.45;
 
 export function expiring({ name, crl: { lifeMs } }: Source, crl: Signed | undefined, now: Date): Notice[] {
-  if (crl === undefined || crl.state.nextUpdate.getTime() - now.getTime() > lifeMs * WORRYING) return [];
+  if (crl === undefined || crl.state.nextUpdate.getTime() - now.getTime() > Math.min(lifeMs, lifeOf(crl.state)) * WORRYING) return [];
   return [{ type: CONDITION.crlExpiring, status: 'True', reason: 'CRLExpiring', message: `the CRL of ${name} ends at ${writeInstant(crl.state.nextUpdate)} and could not be signed anew; after that every connection is refused` }];
 }

@@ -36,8 +36,8 @@ describe('keepCrls', () => {
   });
 
   const context = () => ({ client: store.client, caches: { secrets: store.cache, certificates }, now: () => now, log: quiet }) as unknown as ReconcilerContext;
-  const source = (observed: Issuer, { wanted = true, earlier = [] as readonly Issuer[] } = {}) => (
-    { key: 'Tenant/shop', name: 'Tenant shop', ca: { namespace: 'system', name: 'ca' }, observed, earlier, crl: { wanted, lifeMs: 7 * DAY, revoked: [] } }
+  const source = (observed: Issuer, { wanted = true, earlier = [] as readonly Issuer[], lifeMs = 7 * DAY } = {}) => (
+    { key: 'Tenant/shop', name: 'Tenant shop', ca: { namespace: 'system', name: 'ca' }, observed, earlier, crl: { wanted, lifeMs, revoked: [] } }
   );
   const publishing = (...authorities: Authority[]) => ({ published: authorities.map(({ issuer, anchorPem }) => ({ sha256: issuer.sha256, anchor: describeAnchor(anchorPem) })) }) as unknown as Rotation;
   const keep = async (by = source(first.issuer), rotation = publishing(first)) => await keepCrls(context(), by, rotation);
@@ -73,6 +73,15 @@ describe('keepCrls', () => {
     const [start = 0n] = numbers;
     assert.deepEqual(numbers.map((number) => number - start), [0n, 0n, 1n, 1n, 2n]);
     assert.equal(store.writes, 3);
+  });
+
+  it('warns of nothing when a longer life is wanted, and signs in time', async () => {
+    await keep();
+    const longer = () => keep(source(first.issuer, { lifeMs: 30 * DAY }));
+    assert.deepEqual((await longer()).notices, []);
+    assert.equal(store.writes, 1);
+    now = new Date(NOW.getTime() + 3.6 * DAY);
+    assert.deepEqual((await longer()).crls[0]?.nextUpdate, new Date(now.getTime() + 30 * DAY));
   });
 
   it('signs one for each key while an authority is replaced, each with its own, and all together for whoever wants a file', async () => {
