@@ -11,6 +11,7 @@ export const CONDITION = {
   validityClipped: 'ValidityClipped',
   inUse: 'InUse',
   nameCollision: 'NameCollision',
+  patternsIgnored: 'PatternsIgnored',
   engineAdvice: 'EngineAdvice',
   networkPolicyReady: 'NetworkPolicyReady',
   podsMissed: 'PodsMissed',

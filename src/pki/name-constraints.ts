@@ -1,7 +1,7 @@
 // Name constraints of an authority (RFC 5280, 4.2.1.10): made from what a tenant may ask for, read from certificates, and
 // checked. One rule: a kind of name that is not allowed at all is closed, not left out, for what is left out is free.
 // No dirName: Go refuses certificates with it, so names in the DN are bound by policy and by one anchor per tenant.
-import { domainToASCII } from 'node:url';
+import { isIPv4 } from 'node:net';
 
 import { AsnConvert } from '@peculiar/asn1-schema';
 import { GeneralName, GeneralSubtree, GeneralSubtrees, NameConstraints as NameConstraintsSequence } from '@peculiar/asn1-x509';
@@ -58,19 +58,23 @@ function mayBeHost(pattern: string): boolean {
   return pattern === '**' || (pattern.includes('.') && !/[@\s]/.test(pattern));
 }
 
-/** No entry closes the kind; one pattern that constraints cannot narrow opens it. */
-function permitted(patterns: readonly string[] | undefined, narrow: (pattern: string) => string | undefined): string[] {
-  if (patterns === undefined || patterns.length === 0) return [NOBODY];
-  const subtrees = patterns.map(narrow);
-  return subtrees.every((subtree) => subtree !== undefined && subtree !== '') ? unique(subtrees as string[]) : [];
+/** What a pattern is narrowed to when constraints cannot narrow it. */
+const ANY = '';
+/** A host, `.` and a host, or a mailbox. Go refuses the whole authority for a constraint of another form. */
+const PLAIN = /^(?:\.|[\w+-]+(?:\.[\w+-]+)*@)?(?=.{1,253}$)(?!-)\w[\w-]{0,62}(?<!-)(?:\.(?!-)\w[\w-]{0,62}(?<!-))*$/;
+
+/** No entry closes the kind; one pattern that constraints cannot narrow opens it. What is of no plain form is in no certificate. */
+function permitted(patterns: readonly string[] = [], narrow: (pattern: string) => string): string[] {
+  const subtrees = patterns.map(narrow).filter((subtree) => subtree === ANY || PLAIN.test(subtree));
+  if (subtrees.length === 0) return [NOBODY];
+  return subtrees.includes(ANY) ? [] : unique(subtrees);
 }
 
-/** What stands after the last label with a wildcard: `*.shop.svc` and `a.*.shop.svc` -> `shop.svc`. A-labels, lower case. */
+/** What stands after the last label with a wildcard: `*.shop.svc` and `a.*.shop.svc` -> `shop.svc`. Lower case. */
 function belowWildcards(pattern: string): string {
   const labels = pattern.split('.');
   const lastWildcard = labels.findLastIndex((label) => label.includes('*'));
-  const below = labels.slice(lastWildcard + 1).join('.');
-  return below === '' || /^[!-~]+$/.test(below) ? below.toLowerCase() : domainToASCII(below) || NOBODY;
+  return labels.slice(lastWildcard + 1).join('.').toLowerCase();
 }
 
 function canonicalRange(range: string): string {
@@ -78,21 +82,20 @@ function canonicalRange(range: string): string {
   return `${canonicalIpAddress(address, 'spec.allow.ipAddresses')}/${prefix}`;
 }
 
-/** A pattern of hosts as constraints write it: `x` for one host, `.x` for those below; `undefined` for any. */
-function hostConstraint(pattern: string): string | undefined {
+/** A pattern of hosts as constraints write it: `x` for one host, `.x` for those below. */
+function hostConstraint(pattern: string): string {
   const below = belowWildcards(pattern);
-  if (below === '') return undefined;
-  return pattern.includes('*') ? `.${below}` : below;
+  return below !== '' && pattern.includes('*') ? `.${below}` : below;
 }
 
-function uriHost(pattern: string): string | undefined {
-  const authority = /^[^:/?#]+:\/\/([^/?#]*)/.exec(pattern)?.[1];
-  return authority === undefined ? undefined : hostConstraint(authority.replace(/:[\d*]+$/, ''));
+/** Constraints cannot say a URI without a host, nor one whose host is an address. */
+function uriHost(pattern: string): string {
+  const host = /^[^:/?#]+:\/\/([^/?#]*)/.exec(pattern)?.[1]?.replace(/:[\d*]+$/, '');
+  return host === undefined || host.startsWith('[') || isIPv4(host) ? ANY : hostConstraint(host);
 }
 
-function mailDomain(pattern: string): string | undefined {
-  const [local = '', domain] = pattern.split('@');
-  if (domain === undefined) return undefined;
+function mailDomain(pattern: string): string {
+  const [local = '', domain = ANY] = pattern.split('@');
   return local.includes('*') || domain.includes('*') ? hostConstraint(domain) : `${local}@${belowWildcards(domain)}`;
 }
 

@@ -14,7 +14,7 @@ interface Parser {
 
 const LABEL = /^[A-Za-z0-9_-]{1,63}$/u;
 const SEGMENT = /^[A-Za-z0-9._~!$&'()+,;=:@-]{1,255}$/u;
-const LOCAL_PART = /^[A-Za-z0-9._+-]{1,64}$/u;
+const LOCAL_PART = /^(?=.{1,64}$)[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*$/u;
 const HIERARCHICAL = /^([a-z][a-z0-9+.-]{0,31}:\/\/[A-Za-z0-9._-]{1,253}(?::\d{1,5})?)(?:\/(.*))?$/u;
 
 function label(text: string): string | undefined {
@@ -23,7 +23,7 @@ function label(text: string): string | undefined {
 
 /** Lower case, but only after the check: `toLowerCase` makes a plain k of the Kelvin sign. */
 function dnsLabel(text: string): string | undefined {
-  return label(text)?.toLowerCase();
+  return text.startsWith('-') || text.endsWith('-') ? undefined : label(text)?.toLowerCase();
 }
 
 function segment(text: string): string | undefined {

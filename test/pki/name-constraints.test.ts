@@ -21,7 +21,11 @@ describe('nameConstraintsFor', () => {
     'opens a kind that constraints cannot narrow': [{ dnsNames: ['a.b', '**'], uris: ['urn:x:*'] }, { dnsNames: [], uriHosts: [] }],
     'permits the host of URIs': [{ uris: ['spiffe://shop/*', 'https://api.example:8443/a', 'https://*.shop.example/**'] }, { uriHosts: ['.shop.example', 'api.example', 'shop'] }],
     'permits mailboxes and mail domains': [{ emailAddresses: ['*@shop.example', 'ops@Bank.example', '*@*.x.example'] }, { emails: ['.x.example', 'ops@bank.example', 'shop.example'] }],
-    'writes international names as A-labels': [{ dnsNames: ['*.bücher.example'], emailAddresses: ['*@bücher.example'] }, { dnsNames: ['xn--bcher-kva.example'], emails: ['xn--bcher-kva.example'] }],
+    'permits international names as A-labels': [{ dnsNames: ['*.xn--bcher-kva.example', '*.bücher.example'] }, { dnsNames: ['xn--bcher-kva.example'] }],
+    'has no room for what is no host': [{ dnsNames: ['*.shop.svc.', 'a..b', '-a.b'], commonNames: ['Acme-Inc.', 'x/y.z'], uris: ['https://a..b/x', 'https://A_/x'], emailAddresses: ['*@a..b', '.x@a.b', 'x@'] }, { dnsNames: [CLOSED], uriHosts: ['a_'], emails: [CLOSED] }],
+    'keeps what is a host beside what is none': [{ dnsNames: ['*.shop.svc', 'a..b'], emailAddresses: ['*@a.b', '*@a..b'] }, { dnsNames: ['shop.svc'], emails: ['a.b'] }],
+    'opens URIs for a host that is an address, which no constraint can name': [{ uris: ['spiffe://shop/*', 'https://10.0.0.1:8443/x'] }, { uriHosts: [] }],
+    'opens URIs for an IPv6 address as well': [{ uris: ['https://[fd00::1]:443/x'] }, { uriHosts: [] }],
     'permits common names that look like hosts, which OpenSSL takes for DNS names': [{ dnsNames: ['*.shop.svc'], commonNames: ['customer1.example', '*.shop.example', 'alice', '*', 'a@b.example', 'Alice B. Smith'] }, { dnsNames: ['customer1.example', 'shop.example', 'shop.svc'] }],
     'opens DNS names where any common name may be asked for': [{ commonNames: ['**'] }, { dnsNames: [] }],
     'permits networks': [{ ipAddresses: ['10.1.0.0/16', 'FD00:0::0/8', '::ffff:10.0.0.0/104'] }, { ipRanges: ['10.1.0.0/16', '::ffff:a00:0/104', 'fd00::/8'] }],
@@ -61,6 +65,36 @@ const NAMES: readonly (readonly [Partial<AlternativeNames>, boolean])[] = [
   [{ ipAddresses: ['10.2.0.0'] }, false],
   [{ ipAddresses: ['fd00:2::5'] }, false],
 ];
+
+describe('an authority for any patterns', () => {
+  const odd: Readonly<Record<string, AllowedNames>> = {
+    'a DNS name that ends in a dot': { dnsNames: ['*.shop.svc.', '*.shop.svc'] },
+    'a common name that ends in a dot': { commonNames: ['Acme-Inc.'], dnsNames: ['*.shop.svc'] },
+    'a mail domain with two dots': { emailAddresses: ['*@a..b', 'x..y@a.b'], dnsNames: ['*.shop.svc'] },
+    'a URI with an address': { uris: ['https://10.0.0.1/x', 'https://[fd00::1]/x'], dnsNames: ['*.shop.svc'] },
+    'URIs of odd hosts': { uris: ['https://a..b/x', 'https:///x', 'https://a b/x', 'https://-/x', 'https://u@a/x'], dnsNames: ['*.shop.svc'] },
+    'labels that are too long, or many': { dnsNames: ['*.shop.svc', `${'a'.repeat(64)}.b`, `${'a.'.repeat(140)}b`] },
+  };
+  for (const [sentence, allow] of Object.entries(odd)) {
+    it(`can be used by Go and OpenSSL with ${sentence}`, async () => {
+      const root = await aRoot();
+      const authority = await anIntermediate(root, { maxPathLen: 0, nameConstraints: nameConstraintsFor(allow) });
+      const { certificate } = await aLeaf(authority, { subject: { commonName: 'hello' }, dnsNames: allow.dnsNames === undefined ? [] : ['hello.shop.svc'] });
+      const [go] = judgeWithGo([{ roots: root.anchorPem, intermediates: authority.chainPem, leaf: certificate.pem, usage: 'any', at: NOW }]);
+      assert.deepEqual([go?.ok, go?.error ?? ''], [true, '']);
+      assert.equal(verifyWithOpenssl({ anchors: authority.anchorPem, leaf: certificate.pem, purpose: 'any', at: NOW }), 'OK');
+    });
+  }
+});
+
+describe('an authority for URIs of addresses', () => {
+  it('can sign them, for OpenSSL; Go verifies no such URI under any constraints', async () => {
+    const uris = ['https://10.0.0.1/x'];
+    const authority = await anIntermediate(await aRoot(), { maxPathLen: 0, nameConstraints: nameConstraintsFor({ uris }) });
+    const { certificate } = await aLeaf(authority, { subject: { commonName: 'hello' }, uris });
+    assert.equal(verifyWithOpenssl({ anchors: authority.anchorPem, leaf: certificate.pem, purpose: 'any', at: NOW }), 'OK');
+  });
+});
 
 describe('findConstraintViolation', () => {
   it('agrees with OpenSSL and Go, under the anchor and through the chain', async () => {

@@ -7,6 +7,7 @@ import type { CertificateRequest } from '../../issuance/desired-certificate.ts';
 import { canonicalRequest } from '../../issuance/request-hash.ts';
 import { nameConstraintsFor } from '../../pki/name-constraints.ts';
 import type { NameConstraints } from '../../pki/name-constraints.ts';
+import { usableAllow } from '../../policy/usable-patterns.ts';
 
 const AUTHORITY_DURATION = '43800h';
 
@@ -28,7 +29,7 @@ export function authorityRequest({ metadata, spec }: Tenant): AuthorityRequest {
     durationMs: parseDurationMs(authority?.duration ?? AUTHORITY_DURATION),
     key: resolveKey(authority?.privateKey),
   };
-  const nameConstraints = nameConstraintsFor(allow);
+  const nameConstraints = nameConstraintsFor(usableAllow(allow));
   const limits = allow.isCA ? { nameConstraints } : { nameConstraints, maxPathLen: 0 };
   const hash = createHash('sha256').update(JSON.stringify([canonicalRequest(request), limits])).digest('hex');
   return { request, limits, hash };

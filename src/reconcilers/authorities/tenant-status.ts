@@ -5,6 +5,7 @@ import type { Tenant, TenantStatus } from '../../api/tenant.ts';
 import type { TenantCertificate } from '../../api/tenant-certificate.ts';
 import { writeInstant } from '../../issuance/instant.ts';
 import type { Collision } from '../../policy/name-collisions.ts';
+import { unusablePatterns } from '../../policy/usable-patterns.ts';
 import type { Notice } from './authority.ts';
 import type { BroughtUp } from './bring-up-authority.ts';
 
@@ -53,8 +54,8 @@ function sumPods(certificates: readonly TenantCertificate[]): NonNullable<Tenant
   return { total, current, summary: `${current}/${total}`, ...(oldest === undefined ? {} : { oldestPendingSince: oldest }) };
 }
 
-function conditions({ metadata, status }: Tenant, findings: TenantFindings, now: Date): Condition[] {
-  const said = [ready(findings), inUse(findings.certificates.length, metadata.deletionTimestamp !== undefined), ...collision(findings.collisions), ...(findings.broughtUp?.authority.notices ?? [])];
+function conditions({ metadata, spec, status }: Tenant, findings: TenantFindings, now: Date): Condition[] {
+  const said = [ready(findings), inUse(findings.certificates.length, metadata.deletionTimestamp !== undefined), ...collision(findings.collisions), ...ignored(unusablePatterns(spec.allow)), ...(findings.broughtUp?.authority.notices ?? [])];
   const mine = new Set(said.map(({ type }) => type));
   return said.reduce<Condition[]>(
     (list, each) => setCondition(list, { ...each, observedGeneration: metadata.generation ?? 0 }, now),
@@ -89,6 +90,14 @@ function inUse(count: number, isDeleted: boolean): Notice {
 
 function collision(collisions: readonly Collision[]): Notice[] {
   if (collisions.length === 0) return [];
-  const more = collisions.length > SHOWN ? `; and ${collisions.length - SHOWN} more` : '';
-  return [{ type: CONDITION.nameCollision, status: 'True', reason: 'NameCollision', message: `${collisions.slice(0, SHOWN).map(({ message }) => message).join('; ')}${more}` }];
+  return [{ type: CONDITION.nameCollision, status: 'True', reason: 'NameCollision', message: firstOf(collisions.map(({ message }) => message)) }];
+}
+
+function ignored(sentences: readonly string[]): Notice[] {
+  return sentences.length === 0 ? [] : [{ type: CONDITION.patternsIgnored, status: 'True', reason: 'PatternMalformed', message: firstOf(sentences) }];
+}
+
+function firstOf(sentences: readonly string[]): string {
+  const more = sentences.length > SHOWN ? `; and ${sentences.length - SHOWN} more` : '';
+  return `${sentences.slice(0, SHOWN).join('; ')}${more}`;
 }

@@ -21,6 +21,11 @@ describe('authorityRequest', () => {
     assert.equal(authorityRequest(aTenant('shop', { allow: { isCA: true } })).limits.maxPathLen, undefined);
   });
 
+  it('makes no room for patterns that policy does not understand', () => {
+    const { permitted } = authorityRequest(aTenant('shop', { allow: { isCA: false, dnsNames: ['web-*.x.example', '*.shop.svc'], uris: ['urn:x:*'] } })).limits.nameConstraints;
+    assert.deepEqual([permitted.dnsNames, permitted.uriHosts], [['shop.svc'], ['nothing.invalid']]);
+  });
+
   const hash = (spec: Partial<TenantSpec>) => authorityRequest(aTenant('shop', spec)).hash;
   const asks: Record<string, readonly [Partial<TenantSpec>, boolean]> = {
     'other names': [{ allow: { isCA: false, dnsNames: ['*.shop.svc'] } }, true],

@@ -48,6 +48,12 @@ describe('tenantStatus', () => {
   };
   for (const [sentence, [type, findings, expected]] of Object.entries(says)) it(sentence, () => assert.match(say(type, findings) ?? '', expected));
 
+  it('says which patterns allow nothing', () => {
+    const odd = { ...tenant, spec: { ...tenant.spec, allow: { isCA: false, dnsNames: ['*.shop.svc', '*.shop.svc.'] } } };
+    assert.match(say('PatternsIgnored', {}, odd) ?? '', /^True PatternMalformed spec\.allow\.dnsNames\[1\] "\*\.shop\.svc\." allows nothing: /);
+    assert.equal(say('PatternsIgnored', {}), undefined);
+  });
+
   it('says that its deletion waits', () => {
     const going = { ...tenant, metadata: { ...tenant.metadata, deletionTimestamp: '2026-11-01T00:00:00Z' } };
     assert.match(say('InUse', { certificates: [certificate('True')] }, going) ?? '', /its deletion waits for them$/);
