@@ -24,6 +24,7 @@ import { findOwned, refusedWrite } from '../owned-writes.ts';
 import { pruneSecret } from '../owned-secret.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { rememberIssued } from './remember-issued.ts';
 import { repairSecret } from './repair-secret.ts';
 import { reportIssued, reportStatus } from './report-certificate.ts';
 import { guardDeletion } from './revoke-on-delete.ts';
@@ -34,8 +35,10 @@ import { writeConfigMap } from './write-config-map.ts';
 
 /** Nothing can be said yet: whoever is waited for will wake us. */
 const WAITING = 'waiting';
+/** What is known has changed: the next run begins with it. */
+const AGAIN = 'again';
 
-type Outcome = Findings | typeof WAITING;
+type Outcome = Findings | typeof WAITING | typeof AGAIN;
 
 export async function reconcileCertificate(context: ReconcilerContext, key: string, signal: AbortSignal): Promise<{ readonly requeueAfterMs?: number }> {
   const certificate = context.caches.certificates.get(key);
@@ -45,6 +48,7 @@ export async function reconcileCertificate(context: ReconcilerContext, key: stri
   const { run } = guarded;
   const findings = await bringUp(run);
   if (findings === WAITING) return {};
+  if (findings === AGAIN) return { requeueAfterMs: 0 };
   await reportStatus(run, findings);
   return { requeueAfterMs: nextLook(run, findings) };
 }
@@ -58,7 +62,7 @@ async function bringUp(run: CertificateRun): Promise<Outcome> {
   if (state === undefined || !areReferencesRead(run.context, run.certificate)) return WAITING;
   const secret = await findSecret(run);
   if (secret !== undefined && 'reason' in secret) return { secretName, refusal: secret, notices: [] };
-  return await decide(run, secret, state);
+  return (await rememberIssued(run, secret)) === run ? await decide(run, secret, state) : AGAIN;
 }
 
 function issuerState({ certificate: { spec }, context, namespace }: CertificateRun): AuthorityState | 'self-signed' | undefined {
@@ -91,7 +95,7 @@ async function keepLastGood(run: CertificateRun, { found, authority, refusal }: 
   const secret = authority === undefined ? found.secret : await repairSecret(run, found.secret, authority).catch(refusedWrite);
   if ('reason' in secret) return { ...found, refusal };
   const outcome = await configure(run, { ...found, secret }, authority);
-  return outcome === WAITING ? { ...found, refusal } : { ...outcome, refusal };
+  return typeof outcome === 'string' ? { ...found, refusal } : { ...outcome, refusal };
 }
 
 interface Step<K extends Plan['kind']> {
@@ -117,7 +121,7 @@ async function issue(run: CertificateRun, { plan, found, authority }: Step<'issu
     return await keepLastGood(run, { found: { ...found, due, failed: true }, authority, refusal: result.refusal });
   }
   const state = authority === undefined ? 'self-signed' : { kind: 'ready' as const, authority };
-  if (result.kind === 'found') return await decide(run, result.secret, state);
+  if (result.kind === 'found') return AGAIN;
   reportIssued(run, plan.reason, result.secret);
   const next = planIssuance(run.desired, result.secret.stored, issuerFacts(state), run.now);
   const renewAt = next.kind === 'keep' ? { renewAt: next.renewAt } : {};

@@ -46,29 +46,37 @@ export function certificateStatus(certificate: TenantCertificate, findings: Find
   };
 }
 
-function describeSecret(before: TenantCertificateStatus, { secret, renewAt, recentIssues = before.recentIssues as RecentIssue[] | undefined }: Findings, now: Date): TenantCertificateStatus {
-  const unexpired = before.issued?.filter(({ notAfter }) => (parseInstant(notAfter) ?? now) > now) ?? [];
+function describeSecret(before: TenantCertificateStatus, { secret, renewAt, recentIssues }: Findings, now: Date): TenantCertificateStatus {
   const current = secret === undefined ? undefined : describeCertificate(secret);
-  const issued = current === undefined ? unexpired : withSerial(unexpired, { serialNumber: current.serialNumber, notAfter: current.notAfter, issuerSHA256: current.issuerSHA256 });
+  // What is merely found is believed only by `rememberIssued`.
+  const issued = recentIssues === undefined || secret === undefined ? unexpired(before, now) : withIssued(before, secret, now);
   return defined({
     // Counted on when the Secret comes back.
     revision: before.revision,
     ...current,
     renewalTime: current && renewAt && writeInstant(renewAt),
     issued: issued.length === 0 ? undefined : issued,
-    recentIssues: recentIssues && [...recentIssues],
+    recentIssues: recentIssues === undefined ? before.recentIssues : [...recentIssues],
   });
 }
 
-/** Every unexpired certificate of the object, the one in the Secret included. */
-export function withIssued({ status = {} }: TenantCertificate, secret: OwnedSecret | undefined, now: Date): Issued {
-  return describeSecret(status, secret === undefined ? { secretName: '', notices: [] } : { secretName: '', secret, notices: [] }, now).issued ?? [];
+function unexpired({ issued = [] }: TenantCertificateStatus, now: Date): Issued {
+  return issued.filter(({ notAfter }) => (parseInstant(notAfter) ?? now) > now);
 }
 
+/** Every unexpired certificate of the object, and the one in the Secret, if it is ours. */
+export function withIssued(status: TenantCertificateStatus, secret: OwnedSecret, now: Date): Issued {
+  const known = unexpired(status, now);
+  const current = describeCertificate(secret);
+  if (current === undefined) return known;
+  const { serialNumber, notAfter, issuerSHA256 } = current;
+  return known.some((each) => each.serialNumber === serialNumber && each.issuerSHA256 === issuerSHA256) ? known : [...known, { serialNumber, notAfter, issuerSHA256 }];
+}
+
+/** Of one that we put there; anything else is not a certificate of this object, whatever the Secret says. */
 function describeCertificate({ stored, serialNumber = '', certificateSHA256 = '', ...secret }: OwnedSecret) {
-  if (stored.state !== 'Read') return undefined;
-  const issuerSHA256 = secret.metadata.annotations?.[OWN_ANNOTATION.issuerHash] ?? '';
-  const { notBefore, notAfter } = stored;
+  if (stored.state !== 'Read' || !stored.keyMatches || stored.issuerSHA256 === undefined) return undefined;
+  const { notBefore, notAfter, issuerSHA256 } = stored;
   return { serialNumber, certificateSHA256, issuerSHA256, notBefore: writeInstant(notBefore), notAfter: writeInstant(notAfter), revision: revisionOf(secret) };
 }
 
@@ -82,11 +90,6 @@ function defined<T extends object>(record: T): Defined<T> {
 export function revisionOf(secret: Pick<OwnedSecret, 'metadata'> | undefined): number {
   const revision = Number(secret?.metadata.annotations?.[OWN_ANNOTATION.revision] ?? '0');
   return Number.isSafeInteger(revision) && revision >= 0 ? revision : 0;
-}
-
-function withSerial(issued: Issued, serial: Issued[number]): Issued {
-  if (serial.issuerSHA256 === '' || issued.some(({ serialNumber, issuerSHA256 }) => serialNumber === serial.serialNumber && issuerSHA256 === serial.issuerSHA256)) return issued;
-  return [...issued, serial];
 }
 
 function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal }: Findings, now: Date): TenantCertificateStatus {

@@ -10,7 +10,7 @@ import { authorityKey } from '../authorities/authority.ts';
 import type { AuthorityState, Revocations } from '../authorities/authority.ts';
 import { identify, startRun } from './certificate-run.ts';
 import type { CertificateRun } from './certificate-run.ts';
-import { withIssued } from './certificate-status.ts';
+import { rememberIssued } from './remember-issued.ts';
 
 /** `going`: nothing more is to be done. `waiting`: whoever is waited for wakes us. */
 export type Guarded = { readonly kind: 'here'; readonly run: CertificateRun } | { readonly kind: 'going' | 'waiting' };
@@ -23,7 +23,8 @@ export async function guardDeletion(run: CertificateRun): Promise<Guarded> {
   if (!isGoing && isNamespaceGoing(run)) return { kind: 'going' };
   const state = spec.issuer.kind === 'SelfSigned' ? 'self-signed' : context.authorities.get(authorityKey(namespace, spec.issuer));
   if (state === undefined) return { kind: 'waiting' };
-  return isGoing ? await release(await rememberLast(run), state) : { kind: 'here', run: await hold(run, state) };
+  // A certificate that was stored just before the deletion may not be in the status yet.
+  return isGoing ? await release(await rememberIssued(run, context.caches.secrets.get(`${namespace}/${run.desired.secret.name}`)), state) : { kind: 'here', run: await hold(run, state) };
 }
 
 async function hold(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<CertificateRun> {
@@ -73,19 +74,6 @@ function crlFacts(state: AuthorityState | 'self-signed', kept: readonly Revocati
 
 function isNamespaceGoing({ context, namespace }: CertificateRun): boolean {
   return context.caches.namespaces.get(namespace)?.metadata.deletionTimestamp !== undefined;
-}
-
-/** A certificate that was stored just before the deletion may not be in the status yet: it would be forgotten. */
-async function rememberLast(run: CertificateRun): Promise<CertificateRun> {
-  const { context, certificate, namespace, desired, signal, now } = run;
-  const secret = context.caches.secrets.get(`${namespace}/${desired.secret.name}`);
-  const issued = withIssued(certificate, secret, now);
-  if (issued.length <= (certificate.status?.issued?.length ?? 0)) return run;
-  const { name, resourceVersion } = certificate.metadata;
-  const ref = { namespace, name, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-  const patched = await context.client.patchStatus<TenantCertificate>(resources.TenantCertificate, ref, { issued }, { signal });
-  context.caches.certificates.observe(patched);
-  return startRun(context, patched, signal);
 }
 
 async function patchFinalizers({ context, certificate: { metadata }, namespace, signal }: CertificateRun, change: 'add' | 'remove'): Promise<CertificateRun> {

@@ -12,7 +12,7 @@ const REFUSAL = { reason: 'IssuerNotFound', message: 'Secret shop/shop-ca does n
 function aSecret(serialNumber = 'AA', { revision = '1', notAfter = at(7 * DAY) } = {}): OwnedSecret {
   return {
     metadata: { name: 'hello-tls', namespace: 'shop', annotations: { 'tenant-mtls.dev/issuer-sha256': 'f00', 'tenant-mtls.dev/revision': revision } },
-    stored: { state: 'Read', keyMatches: true, notBefore: NOW, notAfter }, serialNumber, certificateSHA256: 'beef', files: {},
+    stored: { state: 'Read', keyMatches: true, issuerSHA256: 'f00', notBefore: NOW, notAfter }, serialNumber, certificateSHA256: 'beef', files: {},
   };
 }
 
@@ -43,11 +43,22 @@ describe('certificateStatus', () => {
   });
 
   it('lists every certificate that has not ended', () => {
-    const first = judge({}, { secret: aSecret('AA', { notAfter: at(2 * DAY) }) });
-    const second = judge(first, { secret: aSecret('BB') }, at(DAY));
+    const first = judge({}, { secret: aSecret('AA', { notAfter: at(2 * DAY) }), recentIssues: [] });
+    const second = judge(first, { secret: aSecret('BB'), recentIssues: [] }, at(DAY));
     assert.deepEqual(second.issued?.map(({ serialNumber }) => serialNumber), ['AA', 'BB']);
     assert.deepEqual(judge(second, { secret: aSecret('BB') }, at(2 * DAY)).issued?.map(({ serialNumber }) => serialNumber), ['BB']);
   });
+
+  it('describes and lists no certificate that was put into the Secret by others', () => {
+    const secret = aSecret();
+    const table: [string, Partial<OwnedSecret['stored']>][] = [['with another key', { keyMatches: false }], ['with another hash', { issuerSHA256: undefined }] as never];
+    for (const [sentence, change] of table) {
+      const { issued, serialNumber, certificateSHA256 } = judge({}, { secret: { ...secret, stored: { ...secret.stored, ...change } as never }, recentIssues: [] });
+      assert.deepEqual([issued, serialNumber, certificateSHA256], [undefined, undefined, undefined], sentence);
+    }
+  });
+
+  it('lists only what was issued just now: what is found needs a proof', () => assert.equal(judge({}, { secret: aSecret() }).issued, undefined));
 
   it('says which certificate is due, and that none is', () => {
     const issuing = (status: ReturnType<typeof judge>) => status.conditions?.find(({ type }) => type === 'Issuing');
@@ -57,7 +68,7 @@ describe('certificateStatus', () => {
   });
 
   it('keeps the list and the revision while the Secret is gone', () => {
-    const first = judge({}, { secret: aSecret('AA', { revision: '7' }) });
+    const first = judge({}, { secret: aSecret('AA', { revision: '7' }), recentIssues: [] });
     const gone = judge(first, { refusal: REFUSAL });
     assert.deepEqual([gone.issued, gone.revision, gone.serialNumber], [first.issued, 7, undefined]);
   });
