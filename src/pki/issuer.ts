@@ -25,11 +25,6 @@ export interface Issuer {
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly isSelfSigned: boolean;
-  /**
-   * Whether CRLs of it are accepted under its anchor. Twins always may; a root may not when its KeyUsage lacks cRLSign (as
-   * those of cert-manager do), and then a CRL would shut everybody out.
-   */
-  readonly maySignCrls: boolean;
   readonly pathLen?: number;
   readonly nameConstraints?: NameConstraints;
   /** SHA-256 of its certificate, lower-case hex. */
@@ -127,7 +122,6 @@ interface IssuerParts extends Pick<Issuer, 'x509' | 'content' | 'key' | 'chain'>
 
 /** Builds an Issuer from parts that were checked; also used for an authority we have just issued. */
 export function describeIssuer({ x509, content, key, chain }: IssuerParts): Issuer {
-  const selfSigned = isSelfSigned(x509);
   return {
     key,
     chain,
@@ -138,8 +132,7 @@ export function describeIssuer({ x509, content, key, chain }: IssuerParts): Issu
     subjectKeyId: content.subjectKeyId ?? computeKeyId(content.publicKey),
     notBefore: content.notBefore,
     notAfter: content.notAfter,
-    isSelfSigned: selfSigned,
-    maySignCrls: !selfSigned || (content.keyUsage?.includes('crlSign') ?? true),
+    isSelfSigned: isSelfSigned(x509),
     sha256: sha256Hex(x509.raw),
     ...(content.pathLen !== undefined && { pathLen: content.pathLen }),
     ...(content.nameConstraints && { nameConstraints: content.nameConstraints }),

@@ -1,5 +1,9 @@
 // Certificate revocation lists, read and verified: foreign ones in trust sources, and our own before they are published.
 import { verify, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+
+import { AsnConvert } from '@peculiar/asn1-schema';
+import { KeyUsage, KeyUsageFlags } from '@peculiar/asn1-x509';
 
 import { OID } from './certificate-extensions.ts';
 import { DerError, readElements, readOnlyElement, readTime, TAG } from './der.ts';
@@ -55,15 +59,33 @@ export function revokedSerials({ entries }: Pick<Crl, 'entries'>): Set<string> {
   return new Set(readElements(entries).map(({ content }) => serialText(readElements(content)[0])));
 }
 
-export type CrlVerdict = 'Valid' | 'WrongIssuer' | 'BadSignature';
+export type CrlVerdict = 'Valid' | 'WrongIssuer' | 'BadSignature' | 'MayNotSignCrls';
 
-/** Whether the CRL is the issuer's: by name, and by signature. Its times are the caller's to judge. */
+/** Whether the CRL is the issuer's: by name, by signature, and by what its certificate allows. Its times are the caller's to judge. */
 export function verifyCrl(crl: Crl, issuerDer: Buffer): CrlVerdict {
   if (!crl.issuer.equals(readCertificateSkeleton(issuerDer).subject)) return 'WrongIssuer';
-  const hash = HASHES[crl.signed.algorithm.toString('hex')];
-  if (hash === undefined) return 'BadSignature';
-  const { publicKey } = new X509Certificate(issuerDer);
-  return verify(hash, crl.signed.content, publicKey, crl.signed.signature) ? 'Valid' : 'BadSignature';
+  if (!isSignedBy(crl, new X509Certificate(issuerDer).publicKey)) return 'BadSignature';
+  return maySignCrls(issuerDer) ? 'Valid' : 'MayNotSignCrls';
+}
+
+/**
+ * Whether CRLs are accepted under this certificate. Twins always may sign them; a root may not when its KeyUsage lacks cRLSign (as those of
+ * cert-manager do), and then a CRL shuts everybody out.
+ */
+export function maySignCrls(issuerDer: Buffer): boolean {
+  const keyUsage = readCertificateSkeleton(issuerDer).extensions.get(OID.keyUsage);
+  return keyUsage === undefined || (AsnConvert.parse(keyUsage, KeyUsage).toNumber() & KeyUsageFlags.cRLSign) !== 0;
+}
+
+/** OpenSSL throws where the algorithm is not one of the key's kind. */
+function isSignedBy({ signed: { algorithm, content, signature } }: Crl, key: KeyObject): boolean {
+  const hash = HASHES[algorithm.toString('hex')];
+  if (hash === undefined) return false;
+  try {
+    return verify(hash, content, key, signature);
+  } catch {
+    return false;
+  }
 }
 
 /** Hash by signature algorithm, as DER of the AlgorithmIdentifier. MD5 and SHA-1 are left out on purpose. */

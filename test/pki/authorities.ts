@@ -10,6 +10,7 @@ import type { Issuer } from '../../src/pki/issuer.ts';
 import type { KeySpecification } from '../../src/pki/key-specification.ts';
 import { generatePrivateKey, writePrivateKey } from '../../src/pki/private-key.ts';
 import type { PrivateKey } from '../../src/pki/private-key.ts';
+import { OpensslFolder } from '../support/openssl-ca.ts';
 
 export const NOW = new Date(Math.floor(Date.now() / 1000) * 1000);
 export const P256: KeySpecification = { algorithm: 'ECDSA', size: 256 };
@@ -57,6 +58,13 @@ export async function anIntermediate(above: Authority, changes: Partial<Certific
 export async function aLeaf(authority: Authority, changes: Partial<CertificateRequest> = {}, keySpecification: KeySpecification = P256): Promise<Leaf> {
   const key = await generatePrivateKey(keySpecification);
   return { key, certificate: await issueCertificate(aRequest(changes), authority.issuer, { serial: serial(), now: NOW, key }) };
+}
+
+/** A root whose KeyUsage lacks cRLSign, as those of cert-manager do. */
+export function mutedRoot(): Issuer {
+  using folder = new OpensslFolder();
+  const { certificate, key } = folder.selfSigned('muted', { extensions: ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign'] });
+  return issuerOf(certificate, key);
 }
 
 /** What `readIssuer` says of a Secret that must be right. */

@@ -7,7 +7,7 @@ import type { CrlContent, RevocationReason } from '../../src/pki/crl.ts';
 import type { KeySpecification } from '../../src/pki/key-specification.ts';
 import { decodeCrl, readCrl, revokedSerials, verifyCrl } from '../../src/pki/read-crl.ts';
 import { judgeWithGo } from '../support/go-verify/judge.ts';
-import { aLeaf, anIntermediate, aRoot, NOW } from './authorities.ts';
+import { aLeaf, anIntermediate, aRoot, mutedRoot, NOW } from './authorities.ts';
 import type { Authority } from './authorities.ts';
 import { printWithOpenssl, verifyWithOpenssl } from './openssl.ts';
 
@@ -102,6 +102,20 @@ describe('verifyCrl', () => {
     assert.equal(verifyCrl(crl, root.certificate.der), 'Valid');
     assert.equal(verifyCrl(crl, namesake.certificate.der), 'BadSignature');
     assert.equal(verifyCrl(crl, other.certificate.der), 'WrongIssuer');
+  });
+
+  it('refuses one whose algorithm is not of the kind of the issuer\'s key', async () => {
+    const root = await aRoot();
+    const crl = decodeCrl((await encodeCrl(root.issuer, aCrl())).der);
+    for (const key of [{ algorithm: 'Ed25519' }, { algorithm: 'RSA', size: 2048 }] as const) assert.equal(verifyCrl(crl, (await aRoot({}, key)).certificate.der), 'BadSignature');
+    const rsa = decodeCrl((await encodeCrl((await aRoot({}, { algorithm: 'RSA', size: 2048 })).issuer, aCrl())).der);
+    assert.equal(verifyCrl(rsa, root.certificate.der), 'BadSignature');
+    assert.equal(verifyCrl({ ...crl, signed: { ...crl.signed, signature: Buffer.from('no ASN.1') } }, root.certificate.der), 'BadSignature');
+  });
+
+  it('refuses one of an issuer that may not sign CRLs', async () => {
+    const mute = mutedRoot();
+    assert.equal(verifyCrl(decodeCrl((await encodeCrl(mute, aCrl())).der), mute.certificate), 'MayNotSignCrls');
   });
 
   it('notices every changed byte', async () => {

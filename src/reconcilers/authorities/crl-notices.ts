@@ -25,6 +25,15 @@ export function postponed({ name }: Source): Notice {
   return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLPostponed', message: `nothing can be revoked yet: ${name} is being replaced and the key of the one before is gone` };
 }
 
+/** Everybody would refuse every connection rather than accept such a CRL. */
+export function forbidden({ name }: Source): Notice {
+  return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLNotAllowed', message: `nothing can be revoked: ${mayNotSign(name)}` };
+}
+
+export function mayNotSign(name: string): string {
+  return `the CA certificate of ${name} may not sign CRLs (keyUsage without cRLSign); replace it by one that may`;
+}
+
 export function unreadable(place: string): Notice {
   return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLStateMalformed', message: `the state of the CRL in ${place} cannot be read, and nothing is signed in its place; restore it from a backup` };
 }

@@ -8,11 +8,12 @@ import { revocationsOf, tenantRevocations } from '../../issuance/revocations.ts'
 import type { Revocation } from '../../issuance/revocations.ts';
 import { encodeCrl } from '../../pki/crl.ts';
 import type { Issuer } from '../../pki/issuer.ts';
-import { readCrl, verifyCrl } from '../../pki/read-crl.ts';
-import type { Notice, Revocations, StoredCrl } from './authority.ts';
+import { parsePem } from '../../pki/pem.ts';
+import { maySignCrls, readCrl, verifyCrl } from '../../pki/read-crl.ts';
+import type { Notice, Revocations, StoredAnchor, StoredCrl } from './authority.ts';
 import { signers } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
-import { doesNotFit, expiring, postponed, tooLarge, unreadable } from './crl-notices.ts';
+import { doesNotFit, expiring, forbidden, mayNotSign, postponed, tooLarge, unreadable } from './crl-notices.ts';
 import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
 import type { Signed } from './crl-store.ts';
 import { INDEX } from '../reconciler-context.ts';
@@ -31,6 +32,8 @@ export interface KeptCrls {
 interface Group {
   readonly id: string;
   readonly issuers: readonly string[];
+  /** Under which others judge the CRL; DER. */
+  readonly anchors: readonly Buffer[];
   /** Undefined: the key is gone. */
   readonly signer: Issuer | undefined;
 }
@@ -50,6 +53,7 @@ export async function keepCrls(context: ReconcilerContext, source: AuthoritySour
   const store = new CrlStore(context, { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key });
   if (!isWanted(source, store, certificates)) return { crls: [], notices: [] };
   const groups = groupByKey(source, rotation);
+  if (groups.some(isMute)) return withoutCrls(source, store, groups);
   if (!store.isThere && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
   const revocations = findRevocations(source, certificates);
   const kept: Kept[] = [];
@@ -75,14 +79,34 @@ function findRevocations({ crl, observed }: AuthoritySource, certificates: reado
   return [...certificates.flatMap((certificate) => revocationsOf(certificate, crl.revoked)), ...tenantRevocations(crl.revoked, certificates, observed)];
 }
 
+function isMute({ anchors }: Group): boolean {
+  return !anchors.every(maySignCrls);
+}
+
+/** Servers that have one CRL demand one of every authority: so there is none at all, unless that would let revoked ones in again. */
+function withoutCrls(source: AuthoritySource, store: CrlStore, groups: readonly Group[]): KeptCrls {
+  const isInForce = groups.some((group) => !isMute(group) && store.read(group.id).kind !== 'none');
+  if (isInForce) throw new RefusedError({ reason: 'IssuerNotCA', message: `${mayNotSign(source.name)}: the one before has a CRL, which stays in force until it ends` });
+  return { crls: [], notices: [forbidden(source)] };
+}
+
 function groupByKey(source: AuthoritySource, { published }: Rotation): Group[] {
   const available = signers(source);
-  const issuers = new Map<string, string[]>();
-  for (const { sha256, anchor } of published) {
-    const id = crlIssuerId(anchor);
-    issuers.set(id, [...(issuers.get(id) ?? []), sha256]);
+  const members = new Map<string, Rotation['published'][number][]>();
+  for (const each of published) {
+    const id = crlIssuerId(each.anchor);
+    members.set(id, [...(members.get(id) ?? []), each]);
   }
-  return [...issuers].map(([id, group]) => ({ id, issuers: group, signer: group.flatMap((sha256) => available.get(sha256) ?? [])[0] }));
+  return [...members].map(([id, group]) => {
+    const issuers = group.map(({ sha256 }) => sha256);
+    return { id, issuers, anchors: group.map(({ anchor }) => decodeAnchor(anchor)), signer: issuers.flatMap((sha256) => available.get(sha256) ?? [])[0] };
+  });
+}
+
+function decodeAnchor({ pem }: StoredAnchor): Buffer {
+  const [block] = parsePem(pem);
+  if (block === undefined) throw new Error('a stored anchor is not a certificate');
+  return block.der;
 }
 
 interface Task {
@@ -93,7 +117,7 @@ interface Task {
 }
 
 async function keepOne(context: ReconcilerContext, { source, store, group, revocations }: Task): Promise<Kept> {
-  const { id, issuers, signer } = group;
+  const { id, issuers, anchors, signer } = group;
   const before = store.read(id);
   const now = context.now();
   if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store.place)], ...describeForeign(before.pem, issuers[0]) };
@@ -104,7 +128,7 @@ async function keepOne(context: ReconcilerContext, { source, store, group, revoc
   const mine = revocations.filter(({ issuerSHA256 }) => issuers.includes(issuerSHA256));
   const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs }, now);
   if (plan.kind === 'keep') return { ...inForce, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt };
-  const pem = await sign(signer, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
+  const pem = await sign(signer, anchors, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
   const next = { state: plan.state, pem };
   if (sizeOf(next) > LARGEST_SECRET) return { ...inForce, notices: [doesNotFit(source, next, current)] };
   context.log.info({ authority: source.name, reason: plan.reason, number: plan.state.number.toString(), entries: plan.entries.length, nextUpdate: plan.state.nextUpdate, issuerSHA256: signer.sha256 }, 'crl signed');
@@ -122,10 +146,10 @@ function describeForeign(pem: string | undefined, issuerSHA256 = ''): { crl?: St
   return { crl: { pem, number: String(crl.number ?? 0n), nextUpdate: crl.nextUpdate, issuerSHA256 } };
 }
 
-async function sign(signer: Issuer, content: Parameters<typeof encodeCrl>[1]): Promise<string> {
+async function sign(signer: Issuer, anchors: readonly Buffer[], content: Parameters<typeof encodeCrl>[1]): Promise<string> {
   const { pem } = await encodeCrl(signer, content);
   const crl = readCrl(pem);
-  if (crl === undefined || verifyCrl(crl, signer.certificate) !== 'Valid') throw new Error('the CRL just signed could not be verified');
+  if (crl === undefined || anchors.some((anchor) => verifyCrl(crl, anchor) !== 'Valid')) throw new Error('the CRL just signed could not be verified');
   return pem;
 }
 

@@ -91,8 +91,9 @@ function parsed({ namespace, now }: TrustRequester, { kind, name = '', key = 'ca
 /** TLS servers accept a foreign or expired CRL when they load it, and shut everybody out afterwards: so it is judged here. */
 function judgeCrl(der: Buffer, certificates: readonly Buffer[], now: Date): TrustedCrl | string {
   const crl = decodeCrl(der);
-  const issuer = certificates.find((certificate) => verifyCrl(crl, certificate) === 'Valid');
-  if (issuer === undefined) return 'a CRL was signed by none of the authorities';
+  const verdicts = certificates.map((certificate) => verifyCrl(crl, certificate));
+  const issuer = certificates[verdicts.indexOf('Valid')];
+  if (issuer === undefined) return verdicts.includes('MayNotSignCrls') ? 'a CRL was signed by an authority whose certificate does not allow it (keyUsage without cRLSign)' : 'a CRL was signed by none of the authorities';
   if (crl.nextUpdate === undefined) return 'a CRL does not say when the next one comes';
   if (crl.nextUpdate <= now) return `a CRL ended at ${crl.nextUpdate.toISOString()}`;
   return { pem: encodePem('X509 CRL', der), number: String(crl.number ?? 0n), nextUpdate: crl.nextUpdate.getTime() / 1000, issuerSHA256: sha256Hex(issuer) };

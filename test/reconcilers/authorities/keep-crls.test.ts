@@ -11,7 +11,7 @@ import type { ReconcilerContext } from '../../../src/reconcilers/reconciler-cont
 import { RefusedError } from '../../../src/reconcilers/authorities/refused-error.ts';
 import type { Rotation } from '../../../src/reconcilers/authorities/rotate-authority.ts';
 import { aTenantCertificate } from '../../issuance/builders.ts';
-import { aRoot, NOW } from '../../pki/authorities.ts';
+import { anIntermediate, aRoot, mutedRoot, NOW } from '../../pki/authorities.ts';
 import type { Authority } from '../../pki/authorities.ts';
 import { quiet, StateStore } from './state-store.ts';
 
@@ -115,6 +115,28 @@ describe('keepCrls', () => {
   it('begins none in the middle of a replacement that has lost a key', async () => {
     const { crls, notices } = await keep(source(second.issuer), publishing(second, first));
     assert.deepEqual([crls, notices[0]?.reason, store.writes], [[], 'CRLPostponed', 0]);
+  });
+
+  const publishingRoot = (...issuers: Issuer[]) => ({ published: issuers.map(({ sha256, x509 }) => ({ sha256, anchor: describeAnchor(x509.toString()) })) }) as unknown as Rotation;
+
+  it('signs nothing for a root that may not sign CRLs, and says so', async () => {
+    const mute = mutedRoot();
+    issue('bad', ['0B'], { revoked: true, issuer: mute });
+    const { crls, revocations, notices } = await keep(source(mute, { wanted: false }), publishingRoot(mute));
+    assert.deepEqual([crls, revocations, notices.map(({ type, reason }) => `${type} ${reason}`), store.writes], [[], undefined, ['CRLExpiring CRLNotAllowed'], 0]);
+    assert.match(notices[0]?.message ?? '', /Tenant shop may not sign CRLs \(keyUsage without cRLSign\)/);
+  });
+
+  it('lets nobody who is revoked in again when such a root takes over', async () => {
+    await keep();
+    const mute = mutedRoot();
+    await assert.rejects(keep(source(mute), publishingRoot(mute, first.issuer)), (error) => error instanceof RefusedError && error.refusal.reason === 'IssuerNotCA');
+  });
+
+  it('signs for an intermediate whose twin may', async () => {
+    const { issuer, anchorPem } = await anIntermediate(first);
+    const { crls } = await keep(source(issuer), { published: [{ sha256: issuer.sha256, anchor: describeAnchor(anchorPem) }] } as unknown as Rotation);
+    assert.equal(crls.length, 1);
   });
 
   it('refuses the authority rather than publish CRLs of some of its keys', async () => {
