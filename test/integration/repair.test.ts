@@ -248,6 +248,20 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
     await certificates.ready('fought');
   });
 
+  it('serves on, and its certificate stays Ready, where only its renewal is suspended', async () => {
+    await certificates.apply('worn', spec('worn'), { annotations: { 'tenant-mtls.dev/renew': 'once' } });
+    await certificates.ready('worn');
+    const forget = async () => await admin.mergePatch(resources.Secret, { namespace, name: 'worn-tls' }, { metadata: { annotations: { 'tenant-mtls.dev/renewed': null } } }, BY_HAND);
+    const condition = async (type: string) => (await certificates.get('worn')).status?.conditions?.find((each) => each.type === type);
+    for (const revision of [2, 3, 4]) {
+      await forget();
+      await eventually(async () => assert.equal((await certificates.get('worn')).status?.revision, revision));
+    }
+    await forget();
+    await eventually(async () => assert.deepEqual([(await condition('IssuanceSuspended'))?.status, (await condition('IssuanceSuspended'))?.reason], ['True', 'RenewalRequested']));
+    assert.equal((await condition('Ready'))?.status, 'True');
+  });
+
   it('goes to the younger of two that want it when the older is deleted', async () => {
     await issue('older', { secretName: 'wanted-tls' });
     await eventually(async () => assert.ok(Date.now() - Date.parse((await certificates.get('older')).metadata.creationTimestamp ?? '') > 1000));

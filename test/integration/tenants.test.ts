@@ -87,7 +87,7 @@ describe('a Tenant', { skip: missingCluster() }, () => {
     'a DNS name': ['dns', () => ({ commonName: `a.${shop}.example`, dnsNames: ['a.bank.svc'] }), 'PolicyViolation', /spec\.dnsNames\[0\].*allow\.dnsNames/],
     'a common name': ['cn', () => ({ commonName: 'a.bank.example' }), 'PolicyViolation', /spec\.commonName.*allow\.commonNames/],
     'an organization': ['org', () => ({ commonName: `a.${shop}.example`, subject: { organizations: ['Bank'] } }), 'PolicyViolation', /allow\.subject\.organizations/],
-    'an authority': ['ca', () => ({ commonName: `a.${shop}.example`, isCA: true, duration: '100h' }), 'IssuerForbidsCA', /path length/],
+    'an authority': ['ca', () => ({ commonName: `a.${shop}.example`, isCA: true, duration: '100h' }), 'PolicyViolation', /spec\.isCA .*allow\.isCA/],
     'a key': ['key', () => ({ commonName: `a.${shop}.example`, privateKey: { algorithm: 'RSA' } }), 'PolicyViolation', /allow\.algorithms/],
     'a lifetime': ['long', () => ({ commonName: `a.${shop}.example`, duration: '9000h' }), 'PolicyViolation', /allow\.maxDuration/],
   };

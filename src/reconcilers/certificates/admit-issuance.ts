@@ -5,6 +5,7 @@ import { spendBudget } from '../../issuance/budget.ts';
 import type { Bucket } from '../../issuance/budget.ts';
 import { earliest, later, parseInstant } from '../../issuance/instant.ts';
 import { BROUGHT_BY_TIME, findLoop } from '../../issuance/loop-breaker.ts';
+import type { StoredCertificate } from '../../issuance/issuance-facts.ts';
 import type { IssueCause, RecentIssue } from '../../issuance/loop-breaker.ts';
 import type { Authority } from '../authorities/authority.ts';
 import type { CertificateRun } from './certificate-run.ts';
@@ -13,6 +14,18 @@ import { MAX_ISSUED } from './certificate-status.ts';
 export interface Delay {
   readonly refusal: Refusal;
   readonly retryAt: Date;
+}
+
+/** It was only put off: by a loop, by a budget, by too many that are valid. Not: an attempt failed. */
+export function isSuspension({ reason }: Refusal): boolean {
+  return reason === 'IssuanceSuspended' || reason === 'BudgetExceeded';
+}
+
+/** With one of these reasons the stored certificate says what is asked for, and nobody refuses it. */
+const STILL_GOOD: ReadonlySet<IssueReason> = new Set<IssueReason>(['RenewalDue', 'RenewalRequested', 'IssuerChanged']);
+
+export function servesMeanwhile(reason: IssueReason, stored: StoredCertificate | undefined, now: Date): boolean {
+  return STILL_GOOD.has(reason) && stored?.state === 'Read' && stored.keyMatches && !stored.onCrl && stored.notBefore <= now && now < stored.notAfter;
 }
 
 export function causeOf({ certificate, desired }: CertificateRun, reason: IssueReason, authority: Authority | undefined): IssueCause {
@@ -55,7 +68,7 @@ function stillBackingOff(run: CertificateRun, authority: Authority | undefined):
   const { certificate: { status = {}, metadata }, now, context } = run;
   const { failedIssuanceAttempts: failedAttempts = 0, conditions = [] } = status;
   const ready = conditions.find(({ type }) => type === 'Ready');
-  if (failedAttempts === 0 || ready === undefined || status.observedGeneration !== metadata.generation || hasOtherIssuer(run, authority)) return undefined;
+  if (failedAttempts === 0 || ready?.status !== 'False' || status.observedGeneration !== metadata.generation || hasOtherIssuer(run, authority)) return undefined;
   const waitMs = untilNextAttemptMs({ failedAttempts, lastFailureTime: parseInstant(status.lastFailureTime) }, now, context.random());
   return waitMs === 0 ? undefined : { retryAt: later(now, waitMs), refusal: { reason: ready.reason as Refusal['reason'], message: ready.message } };
 }

@@ -9,7 +9,8 @@ import { rememberIssue } from '../../issuance/loop-breaker.ts';
 import { planIssuance } from '../../issuance/plan-issuance.ts';
 import type { Plan } from '../../issuance/plan-issuance.ts';
 import { resources } from '../../kube/resources.ts';
-import { causeOf, delayIssuance, recentIssues, rememberFailure } from './admit-issuance.ts';
+import { causeOf, delayIssuance, isSuspension, recentIssues, rememberFailure, servesMeanwhile } from './admit-issuance.ts';
+import type { Delay } from './admit-issuance.ts';
 import { authorityKey } from '../authorities/authority.ts';
 import type { Authority, AuthorityState } from '../authorities/authority.ts';
 import { certificateNotices } from './certificate-notices.ts';
@@ -73,7 +74,8 @@ async function decide(run: CertificateRun, secret: OwnedSecret | undefined, stat
   const authority = state === 'self-signed' || state.kind === 'refused' ? undefined : state.authority;
   const plan = planIssuance(run.desired, storedCertificate(run, secret, authority), issuerFacts(state), run.now);
   const found = { secretName: run.desired.secret.name, ...(secret === undefined ? {} : { secret }), notices: certificateNotices(secret, run.desired, authority) };
-  const forbidden = plan.kind === 'refuse' ? undefined : judgePolicy(run);
+  // Whether the Tenant allows authorities is asked before whether its own can have one below it.
+  const forbidden = plan.kind === 'refuse' && plan.reason !== 'IssuerForbidsCA' ? undefined : judgePolicy(run);
   if (forbidden !== undefined) return await keepLastGood(run, { found, authority, refusal: forbidden });
   switch (plan.kind) {
     case 'refuse': return await keepLastGood(run, { found, authority, refusal: plan });
@@ -105,16 +107,27 @@ interface Step<K extends Plan['kind']> {
 }
 
 async function keep(run: CertificateRun, { plan, found, authority }: Step<'keep'>): Promise<Outcome> {
+  return await serve(run, { ...found, renewAt: plan.renewAt }, authority);
+}
+
+async function serve(run: CertificateRun, found: Findings, authority: Authority | undefined): Promise<Outcome> {
   const repaired = await repairSecret(run, found.secret, authority).catch(refusedWrite);
   if ('reason' in repaired) return { ...found, refusal: repaired };
-  return await configure(run, { ...found, secret: repaired, renewAt: plan.renewAt }, authority);
+  return await configure(run, { ...found, secret: repaired }, authority);
+}
+
+/** What only has to wait leaves a certificate Ready that serves meanwhile. */
+async function putOff(run: CertificateRun, { plan, found, authority }: Step<'issue'>, { refusal, retryAt }: Delay): Promise<Outcome> {
+  const findings: Findings = { ...found, retryAt, ...(isSuspension(refusal) ? { suspended: refusal } : {}) };
+  if (findings.suspended !== undefined && servesMeanwhile(plan.reason, found.secret?.stored, run.now)) return await serve(run, findings, authority);
+  return await keepLastGood(run, { found: findings, authority, refusal });
 }
 
 async function issue(run: CertificateRun, { plan, found, authority }: Step<'issue'>): Promise<Outcome> {
   const cause = causeOf(run, plan.reason, authority);
   const delay = delayIssuance(run, cause, authority);
   const due = { reason: plan.reason, message: plan.message };
-  if (delay !== undefined) return await keepLastGood(run, { found: { ...found, due, retryAt: delay.retryAt }, authority, refusal: delay.refusal });
+  if (delay !== undefined) return await putOff(run, { plan, found: { ...found, due }, authority }, delay);
   const result = await issueIntoSecret(run, found.secret, authority).catch((error: unknown) => ({ kind: 'refused' as const, refusal: refusedWrite(error) }));
   if (result.kind === 'refused') {
     rememberFailure(run, authority);

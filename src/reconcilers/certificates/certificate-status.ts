@@ -21,6 +21,8 @@ export interface Findings {
   readonly failed?: true;
   /** Present: a certificate is due, and could not be issued yet. */
   readonly due?: { readonly reason: IssueReason; readonly message: string };
+  /** Present: it is due and has to wait; without `refusal`, what is stored serves meanwhile. */
+  readonly suspended?: Refusal;
   /** When it is worth trying again. */
   readonly retryAt?: Date;
   /** What is unusual though all is well. */
@@ -92,9 +94,9 @@ export function revisionOf(secret: Pick<OwnedSecret, 'metadata'> | undefined): n
   return Number.isSafeInteger(revision) && revision >= 0 ? revision : 0;
 }
 
-function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal }: Findings, now: Date): TenantCertificateStatus {
+function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal, suspended = refusal }: Findings, now: Date): TenantCertificateStatus {
   if (failed) return { failedIssuanceAttempts: (before.failedIssuanceAttempts ?? 0) + 1, lastFailureTime: writeInstant(now) };
-  if (recentIssues !== undefined || refusal === undefined || before.failedIssuanceAttempts === undefined) return {};
+  if (recentIssues !== undefined || suspended === undefined || before.failedIssuanceAttempts === undefined) return {};
   return { failedIssuanceAttempts: before.failedIssuanceAttempts, ...(before.lastFailureTime === undefined ? {} : { lastFailureTime: before.lastFailureTime }) };
 }
 
@@ -102,19 +104,35 @@ function attempts(before: TenantCertificateStatus, { failed, recentIssues, refus
 const LATCHED: ReadonlySet<string> = new Set([...OBSERVED_CONDITIONS, CONDITION.podsMissed]);
 
 /** Conditions of others stay; ours are told anew each time. */
-function conditions(before: readonly Condition[], { refusal, secret, due, notices }: Findings, generation: number, now: Date): Condition[] {
-  const ready = refusal === undefined
-    ? { type: CONDITION.ready, status: 'True' as const, reason: 'Issued', message: `certificate ${secret?.serialNumber ?? ''} is stored in Secret ${secret?.metadata.name ?? ''}` }
-    : { type: CONDITION.ready, status: 'False' as const, reason: refusal.reason, message: refusal.message };
-  const issuing = due === undefined
-    ? { type: CONDITION.issuing, status: 'False' as const, reason: refusal?.reason ?? 'Issued', message: refusal === undefined ? 'no certificate is due' : 'nothing is issued while it is not Ready' }
-    : { type: CONDITION.issuing, status: 'True' as const, reason: due.reason, message: due.message };
-  const said = [ready, issuing, ...notices];
+function conditions(before: readonly Condition[], findings: Findings, generation: number, now: Date): Condition[] {
+  const said = [ready(findings), issuing(findings), ...suspension(findings), ...findings.notices];
   const mine = new Set(said.map(({ type }) => type));
   return said.reduce<Condition[]>(
     (list, each) => setCondition(list, { ...each, observedGeneration: generation }, now),
     before.filter(({ type }) => LATCHED.has(type) || mine.has(type)),
   );
+}
+
+type Said = Findings['notices'][number];
+
+function ready({ refusal, secret }: Findings): Said {
+  const type = CONDITION.ready;
+  if (refusal !== undefined) return { type, status: 'False', reason: refusal.reason, message: refusal.message };
+  return { type, status: 'True', reason: 'Issued', message: `certificate ${secret?.serialNumber ?? ''} is stored in Secret ${secret?.metadata.name ?? ''}` };
+}
+
+function issuing({ refusal, due }: Findings): Said {
+  const type = CONDITION.issuing;
+  if (due !== undefined) return { type, status: 'True', reason: due.reason, message: due.message };
+  return { type, status: 'False', reason: refusal?.reason ?? 'Issued', message: refusal === undefined ? 'no certificate is due' : 'nothing is issued while it is not Ready' };
+}
+
+/** Of a loop, the reason that came back again and again. */
+function suspension({ suspended, due }: Findings): Said[] {
+  if (suspended === undefined) return [];
+  const type = CONDITION.issuanceSuspended;
+  const { reason, message } = suspended;
+  return [{ type, status: 'True', reason: reason === type ? due?.reason ?? reason : reason, message }];
 }
 
 /**

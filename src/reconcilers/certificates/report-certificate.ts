@@ -1,4 +1,5 @@
 // What people are told of a run: status, log line, Event, metric. One rule: what only lasts is no news.
+import { CONDITION } from '../../api/conditions.ts';
 import type { Refusal } from '../../api/conditions.ts';
 import { OWN_ANNOTATION } from '../../api/names.ts';
 import type { TenantCertificate } from '../../api/tenant-certificate.ts';
@@ -32,7 +33,8 @@ function allowedBy({ caches }: CertificateRun['context'], { spec: { issuer } }: 
 
 export async function reportStatus(run: CertificateRun, findings: Findings): Promise<void> {
   const { context, certificate, namespace, signal, now } = run;
-  if (findings.refusal !== undefined) reportRefusal(run, findings.refusal);
+  if (findings.refusal !== undefined) reportRefusal(run, CONDITION.ready, findings.refusal);
+  else if (findings.suspended !== undefined) reportRefusal(run, CONDITION.issuanceSuspended, findings.suspended);
   const patch = statusPatch(certificate.status, certificateStatus(certificate, findings, now));
   if (patch === undefined) return;
   const { name, resourceVersion } = certificate.metadata;
@@ -40,9 +42,10 @@ export async function reportStatus(run: CertificateRun, findings: Findings): Pro
   context.caches.certificates.observe(await context.client.patchStatus<TenantCertificate>(resources.TenantCertificate, ref, patch, { signal }));
 }
 
-function reportRefusal({ context, certificate }: CertificateRun, { reason, message, field }: Refusal): void {
-  const before = certificate.status?.conditions?.find(({ type }) => type === 'Ready');
-  if (before?.reason === reason && before.message === message) return;
+/** `told`: the condition that says so. */
+function reportRefusal({ context, certificate }: CertificateRun, told: string, { reason, message, field }: Refusal): void {
+  const before = certificate.status?.conditions?.find(({ type }) => type === told);
+  if (before?.message === message && (before.reason === reason || told !== CONDITION.ready)) return;
   context.metrics.refused(reason);
   context.log.warn({ ...identify(certificate), reason, field, detail: message }, 'certificate refused');
   context.recordEvent(certificate, { type: 'Warning', reason, message });

@@ -3,8 +3,9 @@ import { describe, it } from 'node:test';
 import type { TenantCertificateStatus } from '../../../src/api/tenant-certificate.ts';
 import { desireCertificate } from '../../../src/issuance/desired-certificate.ts';
 import { rememberIssue } from '../../../src/issuance/loop-breaker.ts';
+import type { StoredPair } from '../../../src/issuance/issuance-facts.ts';
 import type { RecentIssue } from '../../../src/issuance/loop-breaker.ts';
-import { causeOf, delayIssuance, rememberFailure } from '../../../src/reconcilers/certificates/admit-issuance.ts';
+import { causeOf, delayIssuance, isSuspension, rememberFailure, servesMeanwhile } from '../../../src/reconcilers/certificates/admit-issuance.ts';
 import type { Authority } from '../../../src/reconcilers/authorities/authority.ts';
 import type { CertificateRun } from '../../../src/reconcilers/certificates/certificate-run.ts';
 import { aTenantCertificate, at, HOUR, MINUTE } from '../../issuance/builders.ts';
@@ -83,5 +84,27 @@ describe('delayIssuance', () => {
       spend(1000, authorities);
       assert.equal(delay(aRun({}, { authorities })), undefined);
     });
+  });
+});
+
+describe('servesMeanwhile', () => {
+  const pair: StoredPair = { state: 'Read', keyMatches: true, notBefore: at(0), notAfter: at(HOUR) };
+  const serves = (reason: Parameters<typeof servesMeanwhile>[0], changes: Partial<StoredPair> = {}, now = at(MINUTE)) => servesMeanwhile(reason, { ...pair, ...changes }, now);
+
+  it('is true of a valid certificate that is only to be renewed, or signed by somebody else', () => {
+    for (const reason of ['RenewalDue', 'RenewalRequested', 'IssuerChanged'] as const) assert.equal(serves(reason), true, reason);
+  });
+  it('is false of one that says something else, or is refused', () => {
+    for (const reason of ['SpecChanged', 'SerialRevoked', 'KeyMismatch', 'Expired'] as const) assert.equal(serves(reason), false, reason);
+  });
+  it('is false of one that is not valid now', () => {
+    assert.deepEqual([serves('IssuerChanged', {}, at(HOUR)), serves('IssuerChanged', {}, at(-1000)), serves('IssuerChanged', { keyMatches: false }), serves('RenewalDue', { onCrl: true })], [false, false, false, false]);
+  });
+  it('is false where nothing is stored', () => assert.deepEqual([servesMeanwhile('IssuerChanged', undefined, at(0)), servesMeanwhile('IssuerChanged', { state: 'Missing' }, at(0))], [false, false]));
+});
+
+describe('isSuspension', () => {
+  it('tells what waits from what failed', () => {
+    assert.deepEqual((['IssuanceSuspended', 'BudgetExceeded', 'VerificationFailed', 'WriteFailed'] as const).map((reason) => isSuspension({ reason, message: '' })), [true, true, false, false]);
   });
 });

@@ -67,6 +67,27 @@ describe('certificateStatus', () => {
     assert.deepEqual([issuing(judge(due, { secret: aSecret() }))?.status, issuing(judge(due, { secret: aSecret() }))?.reason], ['False', 'Issued']);
   });
 
+  describe('while issuance is suspended', () => {
+    const due = { reason: 'RenewalDue', message: 'renewal was due' } as const;
+    const loop = { reason: 'IssuanceSuspended', message: '3 certificates were issued' } as const;
+    const suspended = (status: TenantCertificateStatus) => status.conditions?.find(({ type }) => type === 'IssuanceSuspended');
+
+    it('stays Ready with what serves, and says for which reason nothing is issued', () => {
+      const status = judge({}, { secret: aSecret(), due, suspended: loop });
+      assert.deepEqual([ready(status)?.status, suspended(status)?.status, suspended(status)?.reason, suspended(status)?.message], ['True', 'True', 'RenewalDue', loop.message]);
+      assert.equal(suspended(judge(status, { secret: aSecret() })), undefined, 'issued: the condition goes');
+    });
+    it('is not Ready without a certificate, and says so both ways', () => {
+      const status = judge({}, { due, suspended: loop, refusal: loop });
+      assert.deepEqual([ready(status)?.status, ready(status)?.reason, suspended(status)?.status], ['False', 'IssuanceSuspended', 'True']);
+    });
+    it('names the budget', () => assert.equal(suspended(judge({}, { secret: aSecret(), due, suspended: { reason: 'BudgetExceeded', message: '' } }))?.reason, 'BudgetExceeded'));
+    it('remembers failures', () => {
+      const failed = judge({}, { refusal: REFUSAL, failed: true });
+      assert.equal(judge(failed, { secret: aSecret(), due, suspended: loop }).failedIssuanceAttempts, 1);
+    });
+  });
+
   it('keeps the list and the revision while the Secret is gone', () => {
     const first = judge({}, { secret: aSecret('AA', { revision: '7' }), recentIssues: [] });
     const gone = judge(first, { refusal: REFUSAL });
