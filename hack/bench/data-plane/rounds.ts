@@ -20,7 +20,8 @@ export const FIGURES = {
   addedP50: 'added p50 ms at 1000/s',
   addedP99: 'added p99 ms at 1000/s',
   idleMiB: 'MiB idle',
-  loadedMiB: 'MiB loaded',
+  loadedMiB: 'MiB under requests',
+  bulkMiB: 'MiB after a download',
 } as const;
 
 export type Figure = keyof typeof FIGURES;
@@ -53,6 +54,7 @@ export async function playRound(round: number, contestants: readonly Contestant[
     const handshakes = await load.run({ kind: 'handshakes', seconds: 0.4, connections: 8 }, target, server.pid);
     const saturated = await load.run({ kind: 'saturate', seconds: 0.8, connections: CONNECTIONS }, target, server.pid);
     const paced = await load.run(PACE, target, server.pid);
+    const loadedMiB = treeMiB(server.pid);
     const bytes = Math.ceil(GIBIBYTE / rounds);
     const download = await load.run({ kind: 'download', bytes }, target, server.pid);
     const failed = saturated.failed + paced.failed + download.failed;
@@ -67,7 +69,8 @@ export async function playRound(round: number, contestants: readonly Contestant[
         addedP50: paced.p50 - direct.p50,
         addedP99: paced.p99 - direct.p99,
         idleMiB: idleMiB.get(name) ?? 0,
-        loadedMiB: treeMiB(server.pid),
+        loadedMiB,
+        bulkMiB: treeMiB(server.pid),
       },
     });
   }
