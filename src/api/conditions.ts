@@ -8,6 +8,7 @@ export const CONDITION = {
   plaintextReachable: 'PlaintextReachable',
   crlTooLarge: 'CRLTooLarge',
   crlExpiring: 'CRLExpiring',
+  crlIncomplete: 'CRLIncomplete',
   validityClipped: 'ValidityClipped',
   inUse: 'InUse',
   nameCollision: 'NameCollision',
@@ -43,6 +44,8 @@ export interface Refusal {
   readonly reason: RefuseReason;
   readonly message: string;
   readonly field?: string;
+  /** What refused it: a rule of a Tenant, such as `allow.dnsNames`. */
+  readonly rule?: string;
 }
 
 export interface Condition {

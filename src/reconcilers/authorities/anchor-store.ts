@@ -14,6 +14,9 @@ export function anchorSecretName(caName: string): string {
   return `${caName}-anchors`;
 }
 
+/** The key of what `crl-mark.ts` keeps in the same Secret. */
+export const CRL_MARK_KEY = 'crl';
+
 /** Of one CA. `anchors` by SHA-256 of the CA certificate. */
 export interface AnchorStore {
   readonly rotation: RotationState | undefined;
@@ -35,7 +38,8 @@ export function readAnchors(context: Pick<ReconcilerContext, 'caches'>, referenc
 
 export async function writeAnchors(context: ReconcilerContext, reference: StateReference, { rotation, anchors }: AnchorStore): Promise<void> {
   const files = [...anchors].map(([sha256, { pem }]) => [`${sha256}.crt`, pem]);
-  await writeState(context, reference, { ...Object.fromEntries(files), ...(rotation === undefined ? {} : { [ROTATION_STATE_KEY]: writeRotationState(rotation) }) });
+  const mark = readState(context, reference)?.[CRL_MARK_KEY];
+  await writeState(context, reference, { ...Object.fromEntries(files), ...(mark === undefined ? {} : { [CRL_MARK_KEY]: mark }), ...(rotation === undefined ? {} : { [ROTATION_STATE_KEY]: writeRotationState(rotation) }) });
 }
 
 function readAnchor(reference: StateReference, key: string, pem: string): StoredAnchor {

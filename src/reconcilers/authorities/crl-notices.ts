@@ -38,6 +38,11 @@ export function unreadable(place: string): Notice {
   return { type: CONDITION.crlExpiring, status: 'True', reason: 'CRLStateMalformed', message: `the state of the CRL in ${place} cannot be read, and nothing is signed in its place; restore it from a backup` };
 }
 
+/** The Secret has vanished while nobody looked. */
+export function incomplete({ name }: Source): Notice {
+  return { type: CONDITION.crlIncomplete, status: 'True', reason: 'CRLStateLost', message: `the Secret with the CRL of ${name} had vanished and was made anew from what is known: certificates of objects that are gone may be missing from it. Replace the authority` };
+}
+
 /** Signed anew at half of its life, a CRL never has less than half of it left, unless something is wrong; a longer life that is wanted now is not yet its own. */
 const WORRYING = 0.45;
 

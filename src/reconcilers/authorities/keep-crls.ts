@@ -13,13 +13,16 @@ import { maySignCrls, readCrl, verifyCrl } from '../../pki/read-crl.ts';
 import type { Notice, Revocations, StoredAnchor, StoredCrl } from './authority.ts';
 import { signers } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
-import { doesNotFit, expiring, forbidden, mayNotSign, postponed, tooLarge, unreadable } from './crl-notices.ts';
+import { doesNotFit, expiring, forbidden, incomplete, mayNotSign, postponed, tooLarge, unreadable } from './crl-notices.ts';
+import { readCrlMark, writeCrlMark } from './crl-mark.ts';
+import type { CrlMark } from './crl-mark.ts';
 import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
 import type { Signed } from './crl-store.ts';
 import { INDEX } from '../reconciler-context.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
 import { RefusedError } from './refused-error.ts';
 import type { Rotation } from './rotate-authority.ts';
+import { findState } from './state-secret.ts';
 
 export interface KeptCrls {
   readonly crls: readonly StoredCrl[];
@@ -50,18 +53,43 @@ interface Kept {
 
 export async function keepCrls(context: ReconcilerContext, source: AuthoritySource, rotation: Rotation): Promise<KeptCrls> {
   const certificates = certificatesOf(context, source, rotation);
-  const store = new CrlStore(context, { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key });
-  if (!isWanted(source, store, certificates)) return { crls: [], notices: [] };
+  const place = { namespace: source.ca.namespace, name: crlSecretName(source.ca.name), authority: source.key };
+  await findState(context, place);
+  const store = new CrlStore(context, place);
+  const mark = readCrlMark(context, source);
+  if (isNew(store, mark) && !isWanted(source, certificates)) return { crls: [], notices: [] };
   const groups = groupByKey(source, rotation);
   if (groups.some(isMute)) return withoutCrls(source, store, groups);
-  if (!store.isThere && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
-  const revocations = findRevocations(source, certificates);
-  const kept: Kept[] = [];
-  for (const group of groups) kept.push(await keepOne(context, { source, store, group, revocations }));
-  const missing = kept.find(({ crl }) => crl === undefined);
-  if (missing !== undefined) throw new RefusedError({ reason: 'CRLExpired', message: missing.notices[0]?.message ?? `${source.name} has no CRL for an anchor that is in use` });
+  if (isNew(store, mark) && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
+  const remembered = vanished(context, source, store);
+  const revocations = [...(remembered ?? []), ...findRevocations(source, certificates)];
+  const kept = await keepEach(context, { source, store, groups, revocations });
+  const isLost = mark.wasKept && remembered === undefined;
+  const lacking = issuersOf(rotation).filter((sha256) => isLost || mark.incomplete.includes(sha256));
+  // Said before it is made anew: nobody could tell afterwards.
+  if (isLost) await writeCrlMark(context, source, lacking);
   await storeNew(context, store, kept);
-  return summarise(kept);
+  await writeCrlMark(context, source, lacking);
+  return summarise(kept, lacking.length === 0 ? [] : [incomplete(source)]);
+}
+
+async function keepEach(context: ReconcilerContext, { groups, ...task }: Omit<Task, 'group'> & { readonly groups: readonly Group[] }): Promise<Kept[]> {
+  const kept: Kept[] = [];
+  for (const group of groups) kept.push(await keepOne(context, { ...task, group }));
+  const missing = kept.find(({ crl }) => crl === undefined);
+  if (missing === undefined) return kept;
+  throw new RefusedError({ reason: 'CRLExpired', message: missing.notices[0]?.message ?? `${task.source.name} has no CRL for an anchor that is in use` });
+}
+
+function issuersOf({ published }: Rotation): string[] {
+  return published.map(({ sha256 }) => sha256);
+}
+
+/** What the Secret said that is gone now; undefined: nobody remembers. */
+function vanished({ authorities }: ReconcilerContext, { key }: AuthoritySource, { isThere }: CrlStore): readonly Revocation[] | undefined {
+  if (isThere) return [];
+  const state = authorities.get(key);
+  return state?.kind === 'ready' ? state.authority.revocations?.published?.entries : undefined;
 }
 
 /** Those that name the authority as their issuer, and those for whom it has signed. */
@@ -71,8 +99,12 @@ function certificatesOf({ caches: { certificates } }: ReconcilerContext, { key }
 }
 
 /** A tenant's always; a CA Secret's from the moment something of it is revoked, or its annotation asks for it. */
-function isWanted({ crl }: AuthoritySource, store: CrlStore, certificates: readonly TenantCertificate[]): boolean {
-  return crl.wanted || store.isThere || certificates.some(({ spec }) => spec.revoked !== undefined);
+function isWanted({ crl }: AuthoritySource, certificates: readonly TenantCertificate[]): boolean {
+  return crl.wanted || certificates.some(({ spec }) => spec.revoked !== undefined);
+}
+
+function isNew({ isThere }: CrlStore, { wasKept }: CrlMark): boolean {
+  return !isThere && !wasKept;
 }
 
 function findRevocations({ crl, observed }: AuthoritySource, certificates: readonly TenantCertificate[]): Revocation[] {
@@ -158,14 +190,14 @@ async function storeNew(context: ReconcilerContext, store: CrlStore, kept: reado
   if (signed.length > 0) await store.write(context, new Map(signed), kept.map(({ group: { id } }) => id));
 }
 
-function summarise(kept: readonly Kept[]): KeptCrls {
+function summarise(kept: readonly Kept[], said: readonly Notice[]): KeptCrls {
   const current = kept.flatMap((each) => each.current ?? []);
   const recheck = kept.flatMap(({ recheckAt }) => recheckAt ?? []).sort((a, b) => a.getTime() - b.getTime())[0];
   const signing = kept.filter(({ group: { signer } }) => signer !== undefined).flatMap(({ group: { issuers } }) => issuers);
   return {
     crls: kept.flatMap(({ crl }) => crl ?? []),
     revocations: describeRevocations(new Set(signing), current.map(({ state }) => state)),
-    notices: oneOfEachType(kept.flatMap(({ notices }) => notices)),
+    notices: oneOfEachType([...kept.flatMap(({ notices }) => notices), ...said]),
     ...(recheck === undefined ? {} : { recheckAt: recheck }),
   };
 }

@@ -2,7 +2,7 @@
 // resourceVersion of what was read, and what is not marked as ours is never overwritten.
 import { LABEL, MANAGED_BY, OWN_ANNOTATION } from '../../api/names.ts';
 import type { Secret } from '../../api/object-meta.ts';
-import { isAlreadyExists, isConflict } from '../../kube/api-error.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../../kube/api-error.ts';
 import { resources } from '../../kube/resources.ts';
 import { pruneSecret } from '../owned-secret.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
@@ -22,6 +22,17 @@ export type State = Readonly<Record<string, string>>;
 export function readState({ caches }: Pick<ReconcilerContext, 'caches'>, reference: StateReference): State | undefined {
   const secret = cached({ caches }, reference);
   return secret && Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+}
+
+/** One that is there without its label is out of the cache's sight: it gets the label back, and is read. */
+export async function findState(context: ReconcilerContext, reference: StateReference): Promise<void> {
+  if (cached(context, reference) !== undefined) return;
+  try {
+    const found = await context.client.get<Secret>(resources.Secret, reference);
+    if (isOf(found, reference.authority)) await putLabelBack(context, reference);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 /** Throws when somebody else was faster; what is there now is then in the cache, and the next run reads it. */
@@ -65,9 +76,13 @@ async function create(context: ReconcilerContext, reference: StateReference, sec
   if (!isOf(found, reference.authority)) {
     throw new RefusedError({ reason: 'SecretNotOwned', message: `Secret ${reference.namespace}/${reference.name} exists and was not written for ${reference.authority}; it is left alone` });
   }
+  await putLabelBack(context, reference);
+  throw new Error(`Secret ${reference.namespace}/${reference.name} was there already: it is read first`);
+}
+
+async function putLabelBack(context: ReconcilerContext, reference: StateReference): Promise<void> {
   const labelled = await context.client.mergePatch<Secret>(resources.Secret, reference, { metadata: { labels: { [LABEL.managedBy]: MANAGED_BY } } });
   context.caches.secrets.observe(pruneSecret(labelled));
-  throw new Error(`Secret ${reference.namespace}/${reference.name} was there already: it is read first`);
 }
 
 async function replace(context: ReconcilerContext, reference: StateReference, secret: Secret): Promise<Secret> {

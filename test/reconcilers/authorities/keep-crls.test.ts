@@ -5,6 +5,8 @@ import { Cache } from '../../../src/kube/cache.ts';
 import type { Issuer } from '../../../src/pki/issuer.ts';
 import { readCrl, revokedSerials, verifyCrl } from '../../../src/pki/read-crl.ts';
 import { describeAnchor } from '../../../src/reconcilers/authorities/anchor-store.ts';
+import { Authorities } from '../../../src/reconcilers/authorities/authority.ts';
+import type { AuthorityState } from '../../../src/reconcilers/authorities/authority.ts';
 import { keepCrls } from '../../../src/reconcilers/authorities/keep-crls.ts';
 import { INDEX } from '../../../src/reconcilers/reconciler-context.ts';
 import type { ReconcilerContext } from '../../../src/reconcilers/reconciler-context.ts';
@@ -22,6 +24,7 @@ describe('keepCrls', () => {
   let first: Authority;
   let second: Authority;
   let store: StateStore;
+  let authorities: Authorities;
   let certificates: Cache<TenantCertificate>;
   let now: Date;
 
@@ -31,11 +34,12 @@ describe('keepCrls', () => {
   });
   beforeEach(() => {
     store = new StateStore();
+    authorities = new Authorities(() => {}, () => {});
     certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => ['Tenant/shop'], [INDEX.signedBy]: () => [] } });
     now = NOW;
   });
 
-  const context = () => ({ client: store.client, caches: { secrets: store.cache, certificates }, now: () => now, log: quiet }) as unknown as ReconcilerContext;
+  const context = () => ({ client: store.client, authorities, caches: { secrets: store.cache, certificates }, now: () => now, log: quiet }) as unknown as ReconcilerContext;
   const source = (observed: Issuer, { wanted = true, earlier = [] as readonly Issuer[], lifeMs = 7 * DAY } = {}) => (
     { key: 'Tenant/shop', name: 'Tenant shop', ca: { namespace: 'system', name: 'ca' }, observed, earlier, crl: { wanted, lifeMs, revoked: [] } }
   );
@@ -72,14 +76,14 @@ describe('keepCrls', () => {
     await step();
     const [start = 0n] = numbers;
     assert.deepEqual(numbers.map((number) => number - start), [0n, 0n, 1n, 1n, 2n]);
-    assert.equal(store.writes, 3);
+    assert.equal(store.writesOf(KEY), 3);
   });
 
   it('warns of nothing when a longer life is wanted, and signs in time', async () => {
     await keep();
     const longer = () => keep(source(first.issuer, { lifeMs: 30 * DAY }));
     assert.deepEqual((await longer()).notices, []);
-    assert.equal(store.writes, 1);
+    assert.equal(store.writesOf(KEY), 1);
     now = new Date(NOW.getTime() + 3.6 * DAY);
     assert.deepEqual((await longer()).crls[0]?.nextUpdate, new Date(now.getTime() + 30 * DAY));
   });
@@ -158,7 +162,7 @@ describe('keepCrls', () => {
     const { crls, notices } = await keep();
     assert.deepEqual(serialsOf(crls[0]?.pem), ['0B']);
     assert.deepEqual(notices.map(({ type, reason }) => `${type} ${reason}`), ['CRLTooLarge CRLNotStored']);
-    assert.equal(store.writes, 1);
+    assert.equal(store.writesOf(KEY), 1);
   });
 
   it('never gives a number twice when two are at work', async () => {
@@ -169,6 +173,45 @@ describe('keepCrls', () => {
     await assert.rejects(keep(), /409/);
     const next = await keep();
     assert.equal(BigInt(next.crls[0]?.number ?? '0'), BigInt(crls[0]?.number ?? '0') + 1n);
+  });
+
+  describe('when its Secret vanishes', () => {
+    const plain = () => keep(source(first.issuer, { wanted: false }));
+    const isRevoked = { revoked: true };
+    beforeEach(async () => {
+      issue('bad', ['0B'], isRevoked);
+      await plain();
+      // What was revoked is no longer said by any object.
+      certificates.replace([], '99');
+    });
+
+    it('finds one that has lost its label, and puts it back', async () => {
+      store.cache.replace([...store.cache.values()].filter(({ metadata }) => metadata.name !== 'ca-crl'), '999');
+      assert.equal(store.cache.get(KEY), undefined);
+      const { crls, notices } = await plain();
+      assert.deepEqual([serialsOf(crls[0]?.pem), notices], [['0B'], []]);
+    });
+
+    const vanish = () => {
+      store.secrets.delete(KEY);
+      store.cache.replace([...store.cache.values()].filter(({ metadata }) => metadata.name !== 'ca-crl'), '999');
+    };
+    it('makes it anew with what it published last, as long as it remembers', async () => {
+      const { revocations } = await plain();
+      authorities.publish('Tenant/shop', { kind: 'ready', authority: { issuer: first.issuer, anchors: [], crls: [], revocations } } as unknown as AuthorityState);
+      vanish();
+      const { crls, notices } = await plain();
+      assert.deepEqual([serialsOf(crls[0]?.pem), notices], [['0B'], []]);
+    });
+    it('says that something may be missing when it does not, until the CA is replaced', async () => {
+      vanish();
+      const [lost, later, replaced] = [await plain(), await plain(), await keep(source(second.issuer), publishing(second))];
+      assert.deepEqual([lost, later, replaced].map(({ crls, notices }) => [crls.length, notices.map(({ type }) => type)]), [[1, ['CRLIncomplete']], [1, ['CRLIncomplete']], [1, []]]);
+    });
+    it('is refused where the key that signed it is gone, too: nobody revoked is let in', async () => {
+      vanish();
+      await assert.rejects(keep(source(second.issuer), publishing(second, first)), RefusedError);
+    });
   });
 
   it('signs nothing in place of a state that it cannot read, and keeps the CRL', async () => {

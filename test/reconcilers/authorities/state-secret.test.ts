@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import type { ReconcilerContext } from '../../../src/reconcilers/reconciler-context.ts';
 import { RefusedError } from '../../../src/reconcilers/authorities/refused-error.ts';
-import { readState, writeState } from '../../../src/reconcilers/authorities/state-secret.ts';
+import { findState, readState, writeState } from '../../../src/reconcilers/authorities/state-secret.ts';
 import { StateStore } from './state-store.ts';
 
 const REFERENCE = { namespace: 'shop', name: 'shop-ca-crl', authority: 'Secret/shop/shop-ca' };
@@ -44,6 +44,13 @@ describe('writeState', () => {
     assert.equal(readState(fresh, REFERENCE), undefined);
     await assert.rejects(writeState(fresh, REFERENCE, { a: '2' }), /read first/);
     assert.deepEqual(readState(fresh, REFERENCE), { a: '1' });
+  });
+
+  it('is not deterred by what somebody else has put in its place, and looks only where the cache knows nothing', async () => {
+    await findState(context, REFERENCE);
+    store.put({ metadata: { namespace: 'shop', name: 'shop-ca-crl' }, data: { mine: 'eA==' } });
+    await findState(context, REFERENCE);
+    assert.deepEqual([readState(context, REFERENCE), store.secrets.get(KEY)?.metadata.labels], [undefined, undefined]);
   });
 
   for (const [whose, annotations] of Object.entries({ nobody: undefined, 'another authority': { 'tenant-mtls.dev/authority': 'Tenant/x' } })) {

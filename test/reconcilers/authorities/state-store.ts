@@ -14,6 +14,7 @@ export class StateStore {
   readonly secrets = new Map<string, Secret>();
   readonly cache = new Cache<OwnedSecret>({ logger: quiet });
   writes = 0;
+  readonly #writes = new Map<string, number>();
   #version = 100;
 
   readonly client = {
@@ -27,7 +28,11 @@ export class StateStore {
       if (current.metadata.resourceVersion !== secret.metadata.resourceVersion) throw new ApiError('replace', { code: 409, reason: 'Conflict' });
       return this.put(secret);
     },
-    get: async (_: unknown, ref: { namespace: string; name: string }) => this.secrets.get(keyOf(ref)),
+    get: async (_: unknown, ref: { namespace: string; name: string }) => {
+      const current = this.secrets.get(keyOf(ref));
+      if (current === undefined) throw new ApiError('get', { code: 404, reason: 'NotFound' });
+      return current;
+    },
     mergePatch: async (_: unknown, ref: { namespace: string; name: string }, { metadata }: { metadata: { labels: Record<string, string> } }) => {
       const current = this.secrets.get(keyOf(ref));
       if (current === undefined) throw new ApiError('patch', { code: 404, reason: 'NotFound' });
@@ -35,9 +40,15 @@ export class StateStore {
     },
   } as unknown as ApiClient;
 
+  /** How often this one was written. */
+  writesOf(key: string): number {
+    return this.#writes.get(key) ?? 0;
+  }
+
   /** As somebody else would. The watch has not told the cache. */
   put(secret: Secret): Secret {
     this.writes += 1;
+    this.#writes.set(keyOf(secret.metadata), this.writesOf(keyOf(secret.metadata)) + 1);
     this.#version += 1;
     const stored = { ...secret, metadata: { ...secret.metadata, uid: keyOf(secret.metadata), resourceVersion: String(this.#version) } };
     this.secrets.set(keyOf(secret.metadata), stored);
