@@ -6,7 +6,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 # With CONTEXT=name everything runs against that context of your kubeconfig instead of the embedded cluster.
 CONTEXT ?=
 CONTROL_PLANE_ONLY ?=
+ifneq ($(CONTEXT),)
 export CONTEXT
+endif
 
 UNIT_TESTS := $(filter-out test/integration/% test/e2e/%,$(wildcard test/*/*.test.ts test/*/*/*.test.ts))
 
@@ -49,7 +51,7 @@ test: deps ## everything CI runs: lint, types, generated files, unit, integratio
 	@hack/test/run
 
 unit: deps ## unit tests: no cluster, real sockets and binaries
-	@node --test --test-reporter=spec $(UNIT_TESTS)
+	@node --test --test-timeout=300000 --test-reporter=spec $(UNIT_TESTS)
 
 integration: deps ## the operator against a real API server (make cluster first)
 	@node --test --test-concurrency=1 --test-reporter=spec 'test/integration/*.test.ts'

@@ -20,7 +20,7 @@ const run = promisify(execFile);
 
 /** For `describe(…, { skip: cannotRunPods() })`: a cluster with a node and an operator in it. */
 export function cannotRunPods(): string | false {
-  if (process.getuid?.() !== 0 && process.env['CONTEXT'] === undefined) return 'containers need root';
+  if (process.getuid?.() !== 0 && (process.env['CONTEXT'] ?? '') === '') return 'containers need root';
   if (process.env['KUBECONFIG'] === undefined && !existsSync(`${ROOT}.cluster/run/kubelet.pid`)) return 'no node: run `make cluster images deploy` first';
   return missingCluster();
 }

@@ -22,7 +22,7 @@ export interface Example {
 
 /** Applies every manifest of the folder, certificates.yaml first, after those it is `basedOn`. The image of other people's servers is built on demand. */
 export async function startExample(name: string, ...basedOn: readonly string[]): Promise<Example> {
-  if (process.env['CONTEXT'] === undefined) await run(`${ROOT}hack/images/build`, ['examples']);
+  if ((process.env['CONTEXT'] ?? '') === '') await run(`${ROOT}hack/images/build`, ['examples']);
   const cluster = connect();
   await wakeOperator(cluster);
   const namespace = await freshNamespace(cluster, name, { 'pod-security.kubernetes.io/enforce': 'restricted' });
