@@ -15,9 +15,9 @@ const SHOWN = 3;
 
 /** One refusal for a condition: the first violations in full and how many more there are. */
 export function refuseFor(violations: readonly [Violation, ...Violation[]]): Refusal {
-  const [{ reason, field }] = violations;
+  const [{ reason, field, rule }] = violations;
   const more = violations.length > SHOWN ? [`and ${violations.length - SHOWN} more`] : [];
-  return { reason, field, message: [...violations.slice(0, SHOWN).map(({ message }) => message), ...more].join('; ') };
+  return { reason, field, rule, message: [...violations.slice(0, SHOWN).map(({ message }) => message), ...more].join('; ') };
 }
 
 const LONGEST_QUOTE = 80;

@@ -186,9 +186,9 @@ describe('refuseFor', () => {
   it('shows three violations, the number of the rest, and nothing but ASCII of a name', () => {
     const [first, ...rest] = checkPolicy(aRequest({ dnsNames: ['\u202Eevil\n', 'b', 'c', 'd', 'e'] }), aTenantSpec(ALLOW), SHOP);
     assert.ok(first);
-    const { message, reason, field } = refuseFor([first, ...rest]);
+    const { message, reason, field, rule } = refuseFor([first, ...rest]);
     assert.match(message, /^spec\.dnsNames\[0\] "\\u\{202e\}evil\\n" matches none .*; and 2 more$/u);
-    assert.deepEqual([reason, field], ['PolicyViolation', 'spec.dnsNames[0]']);
+    assert.deepEqual([reason, field, rule], ['PolicyViolation', 'spec.dnsNames[0]', 'allow.dnsNames']);
   });
   it('cuts a long name', () => {
     const [first] = checkPolicy(aRequest({ subject: { organizations: ['x'.repeat(10_000)] } }), aTenantSpec(ALLOW), SHOP);

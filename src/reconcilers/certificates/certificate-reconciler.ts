@@ -18,6 +18,7 @@ import { startRun } from './certificate-run.ts';
 import type { CertificateRun } from './certificate-run.ts';
 import type { Findings } from './certificate-status.ts';
 import { claimSecretName } from './claim-secret-name.ts';
+import { logIssued } from './issuance-log.ts';
 import { issueIntoSecret } from './issue-into-secret.ts';
 import { issuerFacts } from './issuer-facts.ts';
 import { judgePolicy } from './judge-policy.ts';
@@ -27,7 +28,7 @@ import type { OwnedSecret } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
 import { rememberIssued } from './remember-issued.ts';
 import { repairSecret } from './repair-secret.ts';
-import { reportIssued, reportStatus } from './report-certificate.ts';
+import { reportStatus } from './report-certificate.ts';
 import { guardDeletion } from './revoke-on-delete.ts';
 import { buildSidecarConfig } from './sidecar-config.ts';
 import { TrustPending } from './trust-material.ts';
@@ -135,7 +136,7 @@ async function issue(run: CertificateRun, { plan, found, authority }: Step<'issu
   }
   const state = authority === undefined ? 'self-signed' : { kind: 'ready' as const, authority };
   if (result.kind === 'found') return AGAIN;
-  reportIssued(run, plan.reason, result.secret);
+  logIssued(run, plan.reason, result.secret);
   const next = planIssuance(run.desired, result.secret.stored, issuerFacts(state), run.now);
   const renewAt = next.kind === 'keep' ? { renewAt: next.renewAt } : {};
   const notices = certificateNotices(result.secret, run.desired, authority);

@@ -49,7 +49,7 @@ export async function signCertificate({ request, issuer, anchor, key: keptKey, l
     if (!result.ok) return { reason: 'VerificationFailed', message: `the certificate just issued was not stored: ${result.message}` };
     return { issued, key, issuerSHA256: issuer?.sha256 ?? issued.sha256 };
   } catch (error) {
-    if (error instanceof InvalidRequestError) return { reason: 'InvalidSpec', message: `${error.field} ${error.message}`, field: error.field };
+    if (error instanceof InvalidRequestError) return { reason: 'InvalidSpec', message: error.message, field: error.field };
     throw error;
   }
 }
