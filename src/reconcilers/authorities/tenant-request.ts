@@ -50,8 +50,9 @@ export function findSameSubject(tenant: Tenant, tenants: Iterable<Tenant>): Tena
   return undefined;
 }
 
-function subjectOf(tenant: Tenant): string {
-  return JSON.stringify(authorityRequest(tenant).request.subject);
+/** As OpenSSL, and so nginx and Node, compare names: whatever the case and the number of spaces. */
+function subjectOf({ metadata, spec }: Tenant): string {
+  return JSON.stringify(authoritySubject(metadata.name, spec.authority), (_, value: unknown) => (typeof value === 'string' ? value.trim().replaceAll(/\s+/g, ' ').toLowerCase() : value));
 }
 
 function ageOf({ metadata: { creationTimestamp = '9999', name } }: Tenant): string {

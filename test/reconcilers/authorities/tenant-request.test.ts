@@ -53,6 +53,12 @@ describe('findSameSubject', () => {
     assert.equal(findSameSubject(older, [older, newer]), undefined);
   });
   it('protects the name of a Tenant that has not chosen one', () => assert.equal(findSameSubject(named('b', 'a', '2026-11-02T00:00:00Z'), [aTenant('a')])?.metadata.name, 'a'));
+  it('takes spellings that OpenSSL takes for the same name for the same', () => {
+    const organized = (name: string, commonName: string, organization: string) => aTenant(name, { authority: { commonName, subject: { organizations: [organization] }, privateKey: KEY } }, `2026-11-0${name === 'a' ? 1 : 2}T00:00:00Z`);
+    for (const [commonName, organization] of [['SHOP ca', 'Acme Inc'], ['shop  CA', 'Acme Inc'], ['shop ca ', 'ACME inc']] as const) {
+      assert.equal(findSameSubject(organized('b', commonName, organization), [organized('a', 'shop ca', 'Acme Inc')])?.metadata.name, 'a', commonName);
+    }
+  });
   it('takes another organization for another subject', () => {
     const other = aTenant('b', { authority: { commonName: 'x', subject: { organizations: ['B'] }, privateKey: KEY } }, '2026-11-02T00:00:00Z');
     assert.equal(findSameSubject(other, [older]), undefined);
