@@ -9,6 +9,7 @@ export const CONDITION = {
   crlTooLarge: 'CRLTooLarge',
   crlExpiring: 'CRLExpiring',
   crlIncomplete: 'CRLIncomplete',
+  notRevoked: 'NotRevoked',
   validityClipped: 'ValidityClipped',
   inUse: 'InUse',
   nameCollision: 'NameCollision',

@@ -151,6 +151,37 @@ describe('revocation', { skip: missingCluster() }, () => {
     assert.equal(numberOf(await listed(status.serialNumber ?? '')), before + 1n);
   });
 
+  it('forgets no certificate that was stored and not reported before the next one replaces it', async () => {
+    const { status } = await issue('unreported');
+    await operator.stop();
+    await admin.patchStatus(resources.TenantCertificate, { namespace, name: 'unreported' }, { issued: null, serialNumber: null, certificateSHA256: null });
+    await world.certificate(namespace, 'unreported', { issuer: { kind: 'Tenant', name: tenant }, commonName: `renamed.${namespace}` });
+    operator = await startOperator(cluster);
+    await becomesLeader(operator);
+    await eventually(async () => assert.equal((await world.getCertificate(namespace, 'unreported')).status?.revision, 2), SLOW);
+    const { issued = [] } = (await world.getCertificate(namespace, 'unreported')).status ?? {};
+    assert.deepEqual([issued.length, issued[0]?.serialNumber], [2, status.serialNumber]);
+  });
+
+  it('waits with a deletion while something is wrong with the issuer, and revokes when it was put right', async () => {
+    const { status } = await issue('patient', { issuer: { kind: 'Secret', name: 'asking-ca' } });
+    const { data } = await admin.get<KubeObject & { data: Record<string, string> }>(resources.Secret, { namespace, name: 'asking-ca' });
+    const keep = async (key: string | undefined) => await admin.mergePatch(resources.Secret, { namespace, name: 'asking-ca' }, { data: { 'tls.key': key } });
+    await keep('eA==');
+    await eventually(async () => assert.equal((await world.getCertificate(namespace, 'patient')).status?.conditions?.find(({ type }) => type === 'Ready')?.reason, 'IssuerMalformed'), SLOW);
+    await admin.delete(resources.TenantCertificate, { namespace, name: 'patient' });
+    await eventually(async () => assert.ok(await hasEvent('RevocationWaits', 'patient')), SLOW);
+    await world.getCertificate(namespace, 'patient');
+    await keep(data['tls.key']);
+    await eventually(async () => await assert.rejects(world.getCertificate(namespace, 'patient'), isNotFound), SLOW);
+    await listed(status.serialNumber ?? '', async () => (await world.secret(namespace, 'asking-ca-crl'))['ca.crl'] ?? '');
+  });
+
+  const hasEvent = async (reason: string, name: string) => {
+    const { items } = await admin.list<KubeObject & { reason?: string; involvedObject?: { name?: string } }>(resources.Event, { namespace });
+    return items.some((each) => each.reason === reason && each.involvedObject?.name === name);
+  };
+
   it('never starts over from a state that it cannot read', async () => {
     const name = `tenant-${tenant}-authority-crl`;
     const data = await world.secret(SYSTEM_NAMESPACE, name);
@@ -174,10 +205,7 @@ describe('revocation', { skip: missingCluster() }, () => {
     await world.refused(namespace, 'plain', 'IssuerNotFound');
     await admin.delete(resources.TenantCertificate, { namespace, name: 'plain' });
     await eventually(async () => await assert.rejects(world.getCertificate(namespace, 'plain'), isNotFound), SLOW);
-    await eventually(async () => {
-      const { items } = await admin.list<KubeObject & { reason?: string; involvedObject?: { name?: string } }>(resources.Event, { namespace });
-      assert.ok(items.some(({ reason, involvedObject }) => reason === 'NotRevoked' && involvedObject?.name === 'plain'), JSON.stringify(items.map(({ reason }) => reason)));
-    }, SLOW);
+    await eventually(async () => assert.ok(await hasEvent('NotRevoked', 'plain')), SLOW);
   });
 
   it('holds up no namespace', async () => {

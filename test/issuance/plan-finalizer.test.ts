@@ -21,6 +21,9 @@ describe('planFinalizer', () => {
   const retained = (certificate: TenantCertificate): TenantCertificate => ({ ...certificate, spec: { ...certificate.spec, deletionPolicy: 'Retain' } });
   const another: CrlState = { ...published, entries: [] };
 
+  const say = (plan: FinalizerPlan) => (plan.kind === 'remove' && plan.news !== undefined ? `remove ${plan.news.reason} ${plan.news.message}` : `${plan.kind} ${'message' in plan ? plan.message : ''}`);
+  const unusable: FinalizerFacts['crl'] = { state: 'Unusable', message: 'tls.key is encrypted' };
+
   const cases: Record<string, readonly [TenantCertificate, FinalizerFacts['crl'], FinalizerPlan['kind'], RegExp?]> = {
     'adds one where the issuer keeps a CRL': [none, kept, 'add'],
     'keeps it': [ours, kept, 'keep'],
@@ -29,25 +32,35 @@ describe('planFinalizer', () => {
     'takes it away when the issuer keeps no CRL any more': [ours, { state: 'None' }, 'remove'],
     'takes it away when the Secret is to be retained': [retained(ours), kept, 'remove'],
     'leaves it while the issuer is missing: it may come back': [ours, { state: 'Gone' }, 'keep'],
-    'lets go of a deleted object whose certificates are on the CRL': [going(ours), kept, 'remove', /on the CRL/u],
+    'lets go of a deleted object whose certificates are on the CRL': [going(ours), kept, 'remove', /^remove Revoked .*on the CRL/u],
     'waits while they are not': [going(ours), { state: 'Kept', published: another }, 'wait'],
     'waits while there is no CRL yet': [going(ours), unpublished, 'wait'],
-    'lets go when the issuer is gone, and says so': [going(ours), { state: 'Gone' }, 'remove', /issuer is gone/u],
+    'lets go when the issuer is gone, and says so': [going(ours), { state: 'Gone' }, 'remove', /^remove NotRevoked .*issuer is gone/u],
+    'waits while something is wrong with the issuer, and says what': [going(ours), unusable, 'wait', /tls.key is encrypted/u],
+    'leaves it while something is wrong with the issuer': [ours, unusable, 'keep'],
+    'adds none while something is wrong with the issuer': [none, unusable, 'keep'],
+    'lets go of what is retained, whatever is wrong with the issuer': [going(retained(ours)), unusable, 'remove'],
     'lets go when the issuer keeps no CRL': [going(ours), { state: 'None' }, 'remove'],
     'lets go of what is retained': [going(retained(ours)), unpublished, 'remove'],
     'does not add one to what is being deleted': [going(none), kept, 'keep'],
   };
   for (const [sentence, [certificate, crl, kind, message]] of Object.entries(cases)) {
     it(sentence, () => {
-      const plan = planFinalizer(certificate, { crl, namespaceIsGoing: false }, at(0));
+      const plan = planFinalizer(certificate, { crl, unlisted: 0, namespaceIsGoing: false }, at(0));
       assert.equal(plan.kind, kind);
-      if (message !== undefined) assert.match('message' in plan ? (plan.message ?? '') : '', message);
+      if (message !== undefined) assert.match(say(plan), message);
     });
   }
 
   it('never holds up a namespace that is going, and says what was left undone', () => {
-    const plan = planFinalizer(going(ours), { crl: unpublished, namespaceIsGoing: true }, at(0));
-    assert.deepEqual([plan.kind, 'message' in plan && /namespace/u.test(plan.message ?? '')], ['remove', true]);
+    const plan = planFinalizer(going(ours), { crl: unpublished, unlisted: 0, namespaceIsGoing: true }, at(0));
+    assert.match(say(plan), /^remove NotRevoked .*namespace/u);
   });
-  it('lets go when everything has expired', () => assert.equal(planFinalizer(going(ours), { crl: { state: 'Kept', published: another }, namespaceIsGoing: false }, at(2 * DAY)).kind, 'remove'));
+  it('lets go when everything has expired', () => assert.equal(planFinalizer(going(ours), { crl: { state: 'Kept', published: another }, unlisted: 0, namespaceIsGoing: false }, at(2 * DAY)).kind, 'remove'));
+  it('waits a day for the issuer, not for ever', () => {
+    const plan = (now: number) => say(planFinalizer(going(ours), { crl: unusable, unlisted: 0, namespaceIsGoing: false }, at(now)));
+    assert.match(plan(DAY - 1), /^wait /u);
+    assert.match(plan(DAY), /^remove NotRevoked .*tls.key is encrypted/u);
+  });
+  it('claims no revocation of what no CRL can list', () => assert.match(say(planFinalizer(going(ours), { crl: kept, unlisted: 2, namespaceIsGoing: false }, at(0))), /^remove NotRevoked 2 of its certificates/u));
 });

@@ -26,6 +26,7 @@ import { findOwned, refusedWrite } from '../owned-writes.ts';
 import { pruneSecret } from '../owned-secret.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { notRevoked } from './kept-revocations.ts';
 import { rememberIssued } from './remember-issued.ts';
 import { repairSecret } from './repair-secret.ts';
 import { reportStatus } from './report-certificate.ts';
@@ -74,7 +75,7 @@ function issuerState({ certificate: { spec }, context, namespace }: CertificateR
 async function decide(run: CertificateRun, secret: OwnedSecret | undefined, state: AuthorityState | 'self-signed'): Promise<Outcome> {
   const authority = state === 'self-signed' || state.kind === 'refused' ? undefined : state.authority;
   const plan = planIssuance(run.desired, storedCertificate(run, secret, authority), issuerFacts(state), run.now);
-  const found = { secretName: run.desired.secret.name, ...(secret === undefined ? {} : { secret }), notices: certificateNotices(secret, run.desired, authority) };
+  const found = { secretName: run.desired.secret.name, ...(secret === undefined ? {} : { secret }), notices: [...certificateNotices(secret, run.desired, authority), ...notRevoked(run, state)] };
   // Whether the Tenant allows authorities is asked before whether its own can have one below it.
   const forbidden = plan.kind === 'refuse' && plan.reason !== 'IssuerForbidsCA' ? undefined : judgePolicy(run);
   if (forbidden !== undefined) return await keepLastGood(run, { found, authority, refusal: forbidden });

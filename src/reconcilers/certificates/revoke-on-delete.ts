@@ -1,5 +1,6 @@
 // The finalizer of a TenantCertificate: there while its issuer keeps a CRL, gone when its certificates are on it, or when nobody can put
 // them there any more.
+import type { RefuseReason } from '../../api/conditions.ts';
 import { FINALIZER } from '../../api/names.ts';
 import type { TenantCertificate } from '../../api/tenant-certificate.ts';
 import { planFinalizer } from '../../issuance/plan-finalizer.ts';
@@ -10,6 +11,7 @@ import { authorityKey } from '../authorities/authority.ts';
 import type { AuthorityState, Revocations } from '../authorities/authority.ts';
 import { identify, startRun } from './certificate-run.ts';
 import type { CertificateRun } from './certificate-run.ts';
+import { keptRevocations, splitIssued } from './kept-revocations.ts';
 import { rememberIssued } from './remember-issued.ts';
 
 /** `going`: nothing more is to be done. `waiting`: whoever is waited for wakes us. */
@@ -33,9 +35,11 @@ async function hold(run: CertificateRun, state: AuthorityState | 'self-signed'):
 }
 
 async function release(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<Guarded> {
-  const [certificate, facts] = judge(run, state);
-  const plan = planFinalizer(certificate, facts, run.now);
-  if (plan.kind === 'wait') return { kind: 'waiting' };
+  const plan = planFinalizer(...judge(run, state), run.now);
+  if (plan.kind === 'wait') {
+    if (plan.isWorrying) run.context.recordEvent(run.certificate, { type: 'Warning', reason: 'RevocationWaits', message: plan.message });
+    return { kind: 'waiting' };
+  }
   if (plan.kind !== 'remove') return { kind: 'going' };
   try {
     await patchFinalizers(run, 'remove');
@@ -44,27 +48,25 @@ async function release(run: CertificateRun, state: AuthorityState | 'self-signed
     if (isNotFound(error)) return { kind: 'going' };
     throw error;
   }
-  if (plan.message !== undefined) announce(run, plan.message, facts);
+  if (plan.news !== undefined) announce(run, plan.news);
   return { kind: 'going' };
 }
 
 /** The object with what can still be revoked of it, and the CRLs of all that have signed for it. */
 function judge(run: CertificateRun, state: AuthorityState | 'self-signed'): [TenantCertificate, FinalizerFacts] {
   const { certificate } = run;
-  const kept = revocationsFor(run, state);
-  const issuers = new Set(kept.flatMap((each) => [...each.issuers]));
-  const issued = certificate.status?.issued?.filter(({ issuerSHA256 }) => issuers.has(issuerSHA256)) ?? [];
-  const facts = { crl: crlFacts(state, kept), namespaceIsGoing: isNamespaceGoing(run) };
-  return [{ ...certificate, status: { ...certificate.status, issued } }, facts];
+  const kept = keptRevocations(run, state);
+  const { listable, unlisted } = splitIssued(run, kept);
+  const facts = { crl: crlFacts(state, kept), unlisted: unlisted.length, namespaceIsGoing: isNamespaceGoing(run) };
+  return [{ ...certificate, status: { ...certificate.status, issued: listable } }, facts];
 }
 
-/** Of its issuer, and of those that it had before; who signs no CRL any more can revoke nothing. */
-function revocationsFor({ certificate, context: { authorities } }: CertificateRun, state: AuthorityState | 'self-signed'): Revocations[] {
-  const before = authorities.signing(certificate.status?.issued?.map(({ issuerSHA256 }) => issuerSHA256) ?? []).map((key) => authorities.get(key));
-  return [...new Set([state, ...before])].flatMap((each) => (each === undefined || each === 'self-signed' || each.kind === 'refused' ? [] : (each.authority.revocations ?? [])));
-}
+/** Nobody to wait for. */
+const GONE: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['IssuerNotFound', 'TenantNotFound']);
 
 function crlFacts(state: AuthorityState | 'self-signed', kept: readonly Revocations[]): FinalizerFacts['crl'] {
+  // What its issuer signed last cannot be listed while something is wrong with it, whoever else keeps a CRL.
+  if (state !== 'self-signed' && state.kind === 'refused' && !GONE.has(state.refusal.reason)) return { state: 'Unusable', message: state.refusal.message };
   const [first] = kept;
   if (first === undefined) return { state: state !== 'self-signed' && state.kind === 'refused' ? 'Gone' : 'None' };
   const published = kept.map((each) => each.published);
@@ -86,8 +88,7 @@ async function patchFinalizers({ context, certificate: { metadata }, namespace, 
   return startRun(context, patched, signal);
 }
 
-function announce({ context, certificate }: CertificateRun, message: string, { crl, namespaceIsGoing }: FinalizerFacts): void {
-  const isRevoked = crl.state === 'Kept' && !namespaceIsGoing;
-  context.log.info({ ...identify(certificate), detail: message }, 'deletion released');
-  context.recordEvent(certificate, isRevoked ? { type: 'Normal', reason: 'Revoked', message } : { type: 'Warning', reason: 'NotRevoked', message });
+function announce({ context, certificate }: CertificateRun, { reason, message }: { readonly reason: 'Revoked' | 'NotRevoked'; readonly message: string }): void {
+  context.log.info({ ...identify(certificate), reason, detail: message }, 'deletion released');
+  context.recordEvent(certificate, { type: reason === 'Revoked' ? 'Normal' : 'Warning', reason, message });
 }
