@@ -90,9 +90,11 @@ describe('a TLS proxy before KES', { skip: cannotRunPods() }, () => {
       });
 
       it('balances two servers', async () => {
-        const servers = new Set<string>();
-        for (let count = 0; count < 20; count++) servers.add((JSON.parse((await ask(proxy, 'Required', 'kes-client')).body) as Seen).server);
-        assert.deepEqual([...servers].sort(), ['kes-0', 'kes-1']);
+        await eventually(async () => {
+          const servers = new Set<string>();
+          for (let count = 0; count < 20; count++) servers.add((JSON.parse((await ask(proxy, 'Required', 'kes-client')).body) as Seen).server);
+          assert.deepEqual([...servers].sort(), ['kes-0', 'kes-1']);
+        }, { timeoutMs: 60_000, intervalMs: 500 });
       });
 
       it('takes a body of 20 MB', async () => {
