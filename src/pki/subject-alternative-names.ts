@@ -15,8 +15,14 @@ export interface AlternativeNames {
   readonly emailAddresses: readonly string[];
 }
 
-/** Brings every name into the one spelling certificates use, without repetition. Throws InvalidRequestError naming the field. */
+/** Every name in the one spelling certificates use, without repetition. Throws InvalidRequestError naming the field. */
 export function canonicalNames(names: Partial<AlternativeNames>): AlternativeNames {
+  const { dnsNames, ipAddresses, uris, emailAddresses } = canonicalSpellings(names);
+  return { dnsNames: unique(dnsNames), ipAddresses: unique(ipAddresses), uris: unique(uris), emailAddresses: unique(emailAddresses) };
+}
+
+/** The same name by name, so that each stands where it was asked for. */
+export function canonicalSpellings(names: Partial<AlternativeNames>): AlternativeNames {
   return {
     dnsNames: canonicalList(names.dnsNames, 'spec.dnsNames', canonicalDnsName),
     ipAddresses: canonicalList(names.ipAddresses, 'spec.ipAddresses', canonicalIpAddress),
@@ -42,7 +48,11 @@ export function encodeAlternativeNames(names: AlternativeNames): ArrayBuffer {
 }
 
 function canonicalList(list: readonly string[] | undefined, field: string, canonical: Canonical): string[] {
-  return [...new Set((list ?? []).map((text, index) => canonical(text, `${field}[${index}]`)))];
+  return (list ?? []).map((text, index) => canonical(text, `${field}[${index}]`));
+}
+
+function unique(list: readonly string[]): string[] {
+  return [...new Set(list)];
 }
 
 type Canonical = (text: string, field: string) => string;
@@ -64,10 +74,12 @@ export function canonicalDnsName(text: string, field: string): string {
 
 function toAscii(text: string, field: string): string {
   if (ASCII.test(text)) return text.toLowerCase();
-  if (text.length > 253 || !INTERNATIONAL.test(text) || text.normalize('NFKC') !== text) throw new InvalidRequestError(field, 'is not a DNS name');
+  if (text.length > 253 || !INTERNATIONAL.test(text) || text.normalize('NFKC') !== text) {
+    throw new InvalidRequestError(field, 'is not a DNS name; an international name is best asked for in its xn-- form');
+  }
   const wildcard = text.startsWith('*.') ? '*.' : '';
   const ascii = domainToASCII(text.slice(wildcard.length));
-  if (ascii === '') throw new InvalidRequestError(field, 'has no ASCII form (IDNA)');
+  if (ascii === '') throw new InvalidRequestError(field, 'has no xn-- form (IDNA), which is what certificates contain');
   return wildcard + ascii;
 }
 
