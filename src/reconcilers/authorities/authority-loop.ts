@@ -38,7 +38,7 @@ export function subscribeAuthorities(caches: Caches, authorities: Authorities, q
       for (const key of affected(caches, name, before, after)) queues.certificates.add(key);
     }),
     caches.namespaces.onChange((namespace, before, after) => {
-      if (isDeepStrictEqual(before?.metadata.labels, after?.metadata.labels) && before?.metadata.deletionTimestamp === after?.metadata.deletionTimestamp) return;
+      if (before !== undefined && isDeepStrictEqual(before.metadata.labels, after?.metadata.labels) && before.metadata.deletionTimestamp === after?.metadata.deletionTimestamp) return;
       for (const key of tenantCertificates(caches)) if (key.startsWith(`${namespace}/`)) queues.certificates.add(key);
     }),
   ];

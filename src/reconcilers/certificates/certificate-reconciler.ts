@@ -27,6 +27,7 @@ import { pruneSecret } from '../owned-secret.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
 import { notRevoked } from './kept-revocations.ts';
+import { isNamespaceKnown } from './known-namespace.ts';
 import { rememberIssued } from './remember-issued.ts';
 import { repairSecret } from './repair-secret.ts';
 import { reportStatus } from './report-certificate.ts';
@@ -62,7 +63,7 @@ async function bringUp(run: CertificateRun): Promise<Outcome> {
   if (unclaimable !== undefined) return { secretName, refusal: unclaimable, notices: [] };
   const state = issuerState(run);
   // All that it refers to is read before anything is issued: Ready is said once, when it is true.
-  if (state === undefined || !areReferencesRead(run.context, run.certificate)) return WAITING;
+  if (state === undefined || !areReferencesRead(run.context, run.certificate) || !(await isNamespaceKnown(run))) return WAITING;
   const secret = await findSecret(run);
   if (secret !== undefined && 'reason' in secret) return { secretName, refusal: secret, notices: [] };
   return (await rememberIssued(run, secret)) === run ? await decide(run, secret, state) : AGAIN;
