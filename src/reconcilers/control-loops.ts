@@ -18,6 +18,7 @@ import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
 import { reconcileCertificate } from './certificates/certificate-reconciler.ts';
 import { TenantCollisions } from './certificates/judge-policy.ts';
+import { trustersOf } from './certificates/trusted-authority.ts';
 import { certificateNameOf } from './owned-secret.ts';
 import { createPodObserver, subscribePods } from './pods/pod-loop.ts';
 import { INDEX } from './reconciler-context.ts';
@@ -49,7 +50,7 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
   const caches = cachesOf(informers);
   const wakeDependents = (key: string) => {
     for (const certificate of caches.certificates.keysBy(INDEX.authority, key)) queues.certificates.add(certificate);
-    for (const certificate of caches.certificates.keysBy(INDEX.trust, key)) queues.certificates.add(certificate);
+    for (const certificate of trustersOf(caches, key)) queues.certificates.add(certificate);
   };
   const authorities = new Authorities((key) => queues.authorities.add(key), wakeDependents);
   const follow = <T extends KubeObject>(kind: 'Secret' | 'ConfigMap') =>

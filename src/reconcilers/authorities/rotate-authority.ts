@@ -48,7 +48,7 @@ type Move = AuthorityPlan & { kind: 'move' };
 
 function planNext(context: ReconcilerContext, { key, observed }: AuthoritySource, { rotation, anchors }: AnchorStore): { plan: AuthorityPlan; behind: readonly string[] } {
   const phase = rotation?.phase ?? 'Stable';
-  const facts = rotation === undefined || phase === 'Stable' ? SHUT : measureGates(context.caches, key, measured(context, rotation, anchors));
+  const facts = rotation === undefined || phase === 'Stable' ? SHUT : measureGates(context.caches, key, measured(context, { key, rotation, anchors }));
   const writtenForMs = context.gateClock.waitedMs(key, phase, phase === 'Prepared' ? facts.writtenEverywhere : facts.reissuedAll);
   const gates = { ...openGates(facts, phase, writtenForMs), waitedMs: writtenForMs };
   const plan = planAuthority(rotation, { observed: identify(observed), minimumWaitMs: facts.inUse ? context.rotationWaitMs : 0, gates }, context.now());
@@ -58,8 +58,9 @@ function planNext(context: ReconcilerContext, { key, observed }: AuthoritySource
 /** At rest there is nothing to measure. */
 const SHUT: GateFacts = { writtenEverywhere: false, reissuedAll: false, loadedEverywhere: false, inUse: true, behind: [] };
 
-function measured({ convergedManifest }: ReconcilerContext, rotation: RotationState, anchors: AnchorStore['anchors']): Measured {
-  return { convergedManifest, activeSHA256: rotation.active.sha256, anchors: anchorsToPublish(rotation).flatMap((sha256) => anchors.get(sha256) ?? []) };
+function measured({ convergedManifest, gateClock }: ReconcilerContext, { key, rotation, anchors }: { key: string; rotation: RotationState; anchors: AnchorStore['anchors'] }): Measured {
+  const phaseMs = gateClock.waitedMs(`${key} ${rotation.active.sha256}`, rotation.phase, true);
+  return { convergedManifest, phaseMs, activeSHA256: rotation.active.sha256, anchors: anchorsToPublish(rotation).flatMap((sha256) => anchors.get(sha256) ?? []) };
 }
 
 function identify({ sha256, notBefore, notAfter }: Issuer): AuthorityIdentity {

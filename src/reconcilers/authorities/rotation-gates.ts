@@ -1,5 +1,6 @@
 // What the API and the sidecars show of the replacement of an authority. One rule: what is not seen to be written is not written; only
-// certificates that are refused for good (revoked, or forbidden by policy) hold nobody up, nor do faults of those who only trust it.
+// certificates that are refused for good (revoked, or forbidden by policy) hold nobody up, nor do faults of those who only trust it, and no
+// other fault for longer than an hour.
 import { performance } from 'node:perf_hooks';
 import { OWN_ANNOTATION } from '../../api/names.ts';
 import type { TenantCertificate } from '../../api/tenant-certificate.ts';
@@ -25,14 +26,19 @@ export interface Measured {
   readonly anchors: readonly StoredAnchor[];
   /** Of the CA certificate that all certificates are to be signed by at last. */
   readonly activeSHA256: string;
+  /** For how long the replacement has been in its present phase. */
+  readonly phaseMs: number;
   /** SHA-256 of the manifest that all sidecars of a certificate (`namespace/name`) have loaded; undefined: some are behind. */
   readonly convergedManifest: (certificate: string) => string | undefined;
 }
 
 /** `authority`: its key. */
-export function measureGates(caches: Caches, authority: string, { anchors, activeSHA256, convergedManifest }: Measured): GateFacts {
-  const issued = caches.certificates.by(INDEX.authority, authority).filter(isServed);
-  const trusting = caches.certificates.by(INDEX.trust, authority).filter((certificate) => isServed(certificate) && isReady(certificate));
+export function measureGates(caches: Caches, authority: string, { anchors, activeSHA256, phaseMs, convergedManifest }: Measured): GateFacts {
+  const isPatient = phaseMs < PATIENCE_MS;
+  const all = new Set(caches.certificates.by(INDEX.authority, authority));
+  const issued = [...all].filter((certificate) => isServed(certificate) && (isPatient || isReady(certificate)));
+  // A copy of an anchor in somebody's own Secret or ConfigMap does not follow the replacement.
+  const trusting = holders(caches, anchors).filter((certificate) => !all.has(certificate) && isServed(certificate) && isReady(certificate) && (isPatient || trustsAll(caches, certificate, anchors)));
   const caFile = sha256Hex(Buffer.from(anchors.map(({ pem }) => pem).join('')));
   const unwritten = [
     ...issued.filter((certificate) => (secretOf(caches, certificate)?.files['caCerts/ca.crt'] ?? caFile) !== caFile),
@@ -45,7 +51,7 @@ export function measureGates(caches: Caches, authority: string, { anchors, activ
     writtenEverywhere: unwritten.length === 0,
     reissuedAll: unsigned.length === 0,
     loadedEverywhere: unloaded.length === 0,
-    inUse: issued.some((certificate) => secretOf(caches, certificate) !== undefined) || trusting.some((certificate) => trustedOf(caches, certificate, anchors).length > 0),
+    inUse: issued.some((certificate) => secretOf(caches, certificate) !== undefined) || trusting.length > 0,
     behind: [...new Set(behind.map(keyOf))],
   };
 }
@@ -56,6 +62,13 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set(['Revoked', 'PolicyViolation', 
 function isServed({ metadata, status }: TenantCertificate): boolean {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   return metadata.deletionTimestamp === undefined && !(ready?.status === 'False' && LEFT_BEHIND.has(ready.reason));
+}
+
+/** Whose bundles hold one of the anchors, whatever their `trust` names: the authority, its CA Secret, the Secret of a certificate of it. */
+function holders({ certificates, configMaps }: Caches, anchors: readonly StoredAnchor[]): TenantCertificate[] {
+  const wanted = new Set(anchors.map(({ sha256 }) => sha256));
+  const holding = [...configMaps.values()].filter(({ trusts }) => trusts.some((sha256) => wanted.has(sha256)));
+  return holding.flatMap((configMap) => certificates.get(`${configMap.metadata.namespace}/${certificateNameOf(configMap)}`) ?? []);
 }
 
 /** Whoever names a Tenant in `trust` must not be able to keep its old CA alive by a fault of their own. */
@@ -90,7 +103,10 @@ function isLoaded({ configMaps }: Caches, certificate: TenantCertificate, conver
   return written === undefined || convergedManifest(keyOf(certificate)) === written;
 }
 
-/** Sidecars that cannot be asked (a network policy, a node that is gone) must not keep an old CA for ever; a kubelet takes two minutes. */
+/**
+ * Neither sidecars that cannot be asked (a network policy, a node that is gone) nor one certificate with a fault must keep an old CA for ever;
+ * a kubelet takes two minutes.
+ */
 const PATIENCE_MS = 3_600_000;
 
 /** The gates as the plan wants them: what was written counts when it was loaded as well, or when it was written long ago. */

@@ -1,17 +1,18 @@
 // What the sources of a certificate's trust hold now. One rule: from what others wrote only certificates and CRLs are taken over, a
-// CRL only when one of the source's authorities signed it; a source that is not good refuses the whole.
+// CRL only when one of the source's authorities signed it; a source that is not good refuses the whole. Behind a Secret of ours stands an authority.
 import type { Refusal } from '../../api/conditions.ts';
 import type { ConfigMap, Secret } from '../../api/object-meta.ts';
 import type { TrustSource } from '../../api/tenant-certificate.ts';
 import type { Reference } from '../../kube/referenced-objects.ts';
 import { sha256Hex } from '../../pki/inspect-certificate.ts';
-import { encodePem } from '../../pki/pem.ts';
+import { encodePem, parsePem, PemError } from '../../pki/pem.ts';
 import { decodeCrl, verifyCrl } from '../../pki/read-crl.ts';
 import { crlCoverage, parseTrust } from '../../pki/trust-bundle.ts';
 import type { TrustLookup, TrustMaterial, TrustedCrl } from '../../proxy-model/trust-lookup.ts';
 import { describeAnchor } from '../authorities/anchor-store.ts';
 import type { Authority } from '../authorities/authority.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { authorityBehind } from './trusted-authority.ts';
 
 /** Thrown while a source has not been read yet; whoever asked is woken when it has. */
 export class TrustPending extends Error {
@@ -31,7 +32,7 @@ export function trustLookup(requester: TrustRequester, own: Authority | undefine
     const ref = { namespace, name: source.name ?? '' };
     switch (source.kind) {
       case 'Tenant': return tenantMaterial(context, ref.name);
-      case 'Secret': return parsed(requester, source, secretText(context.referencedSecrets.get(ref)));
+      case 'Secret': return secretMaterial(requester, source, secretText(context.referencedSecrets.get(ref)));
       case 'ConfigMap': return parsed(requester, source, configMapText(context.referencedConfigMaps.get(ref)));
       case 'System': return { certificates: [], crls: [] };
     }
@@ -50,10 +51,42 @@ function materialOf({ anchors, crls, tenant }: Authority): TrustMaterial {
   };
 }
 
-function tenantMaterial({ authorities }: ReconcilerContext, name: string): TrustMaterial | Refusal {
-  const state = authorities.get(`Tenant/${name}`);
-  if (state === undefined) throw new TrustPending(`Tenant ${name}`);
-  return state.kind === 'ready' ? materialOf(state.authority) : missing(`Tenant ${name} has no usable authority: ${state.refusal.message}`);
+function tenantMaterial(context: ReconcilerContext, name: string): TrustMaterial | Refusal {
+  const authority = knownAuthority(context, `Tenant/${name}`);
+  return 'reason' in authority ? missing(`Tenant ${name} has no usable authority: ${authority.message}`) : materialOf(authority);
+}
+
+function knownAuthority({ authorities }: ReconcilerContext, key: string): Authority | Refusal {
+  const state = authorities.get(key);
+  if (state === undefined) throw new TrustPending(key);
+  return state.kind === 'ready' ? state.authority : state.refusal;
+}
+
+/** Where it holds an anchor of one of our authorities, all that belongs to that authority: what is there may be one step behind or ahead. */
+function secretMaterial(requester: TrustRequester, source: TrustSource, read: ReadKey | undefined): TrustMaterial | Refusal {
+  const { context, namespace } = requester;
+  const key = read === undefined ? undefined : authorityBehind(context.caches, namespace, source);
+  if (read === undefined || key === undefined) return parsed(requester, source, read);
+  const authority = knownAuthority(context, key);
+  if ('reason' in authority) return missing(`the authority behind Secret ${namespace}/${source.name} is not usable: ${authority.message}`);
+  // The authority has not seen yet that its Secret was overwritten; it wakes us when it has.
+  if (key === `Secret/${namespace}/${source.name}` && !holdsOneOf(read('tls.crt'), authority.issuers)) throw new TrustPending(key);
+  return followsAuthority(source, read, authority) ? materialOf(authority) : parsed(requester, source, read);
+}
+
+/** A CRL of its own is not given up for none. */
+function followsAuthority({ key, crlKey }: TrustSource, read: ReadKey, { anchors, crls }: Authority): boolean {
+  if (crlKey !== undefined && crls.length === 0) return false;
+  return key === 'tls.crt' || holdsOneOf(read('ca.crt'), anchors.map(({ sha256 }) => sha256));
+}
+
+function holdsOneOf(pem: string | undefined, hashes: readonly string[]): boolean {
+  try {
+    return parsePem(pem ?? '').some(({ der }) => hashes.includes(sha256Hex(der)));
+  } catch (error) {
+    if (error instanceof PemError) return false;
+    throw error;
+  }
 }
 
 type ReadKey = (key: string) => string | undefined;

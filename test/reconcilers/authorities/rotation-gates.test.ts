@@ -28,12 +28,14 @@ interface Situation {
   readonly bundle?: readonly { pem: string }[];
   readonly trusting?: boolean;
   readonly loaded?: boolean;
+  /** The phase has lasted this long. */
+  readonly hours?: number;
 }
 
-function measure({ certificate = {}, ready, secret, bundle, trusting = false, loaded = true }: Situation) {
+function measure({ certificate = {}, ready, secret, bundle, trusting = false, loaded = true, hours = 0 }: Situation) {
   const base = aTenantCertificate();
   const status = ready === undefined ? {} : { status: { conditions: [{ type: 'Ready', status: 'False' as const, reason: ready, message: '', lastTransitionTime: '' }] } };
-  const certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => (trusting ? [] : [AUTHORITY]), [INDEX.trust]: () => (trusting ? [AUTHORITY] : []) } });
+  const certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => (trusting ? [] : [AUTHORITY]) } });
   certificates.upsert({ ...base, metadata: { ...base.metadata, ...certificate, resourceVersion: '1' }, ...status });
   const secrets = new Cache<OwnedSecret>({ logger: quiet });
   const annotations = { [OWN_ANNOTATION.certificateName]: 'hello' };
@@ -47,7 +49,7 @@ function measure({ certificate = {}, ready, secret, bundle, trusting = false, lo
     configMaps.upsert(pruneConfigMap({ metadata: { name: 'hello-proxy', namespace: 'shop', uid: 'c', resourceVersion: '1', annotations: { ...annotations, [OWN_ANNOTATION.manifestHash]: 'written' } }, data }));
   }
   const caches = { certificates, secrets, configMaps } as unknown as Caches;
-  const { writtenEverywhere, reissuedAll, loadedEverywhere, inUse, behind } = measureGates(caches, AUTHORITY, { anchors: [NEW, OLD], activeSHA256: 'new', convergedManifest: () => (loaded ? 'written' : 'before') });
+  const { writtenEverywhere, reissuedAll, loadedEverywhere, inUse, behind } = measureGates(caches, AUTHORITY, { anchors: [NEW, OLD], activeSHA256: 'new', phaseMs: hours * 3_600_000, convergedManifest: () => (loaded ? 'written' : 'before') });
   const open = Object.entries({ written: writtenEverywhere, reissued: reissuedAll, loaded: loadedEverywhere, inUse }).filter(([, value]) => value).map(([name]) => name);
   return `${open.join(' ')}${behind.length === 0 ? '' : ` < ${behind.join()}`}`;
 }
@@ -63,12 +65,17 @@ describe('measureGates', () => {
     'waits for the sidecars': [{ secret: { anchors: [NEW, OLD], issuer: 'new' }, bundle: [NEW, OLD], loaded: false }, 'written reissued inUse < shop/hello'],
     'waits for nobody when all is done': [{ secret: { anchors: [NEW, OLD], issuer: 'new' }, bundle: [NEW, OLD] }, 'written reissued loaded inUse'],
     'does not look for these anchors in bundles of others': [{ secret: both, bundle: [FOREIGN] }, 'written loaded inUse < shop/hello'],
-    'waits for whoever trusts the authority, though it issues nothing for them': [{ trusting: true, bundle: [OLD, FOREIGN] }, 'reissued loaded inUse < shop/hello'],
+    'waits for whoever trusts the authority, by whatever name, though it issues nothing for them': [{ trusting: true, bundle: [OLD, FOREIGN] }, 'reissued loaded inUse < shop/hello'],
     'waits for no certificate of whoever only trusts it': [{ trusting: true, bundle: [NEW, OLD, FOREIGN] }, 'written reissued loaded inUse'],
     'waits for nobody who is revoked': [{ secret: { anchors: [OLD], issuer: 'old' }, bundle: [OLD], ready: 'Revoked' }, 'written reissued loaded'],
     'waits for nobody whom policy forbids': [{ secret: both, bundle: [NEW, OLD], ready: 'PolicyViolation' }, 'written reissued loaded'],
     'waits for whoever has another fault': [{ secret: both, bundle: [OLD], ready: 'TrustSourceMissing' }, 'loaded inUse < shop/hello'],
     'waits for no fault of whoever only trusts it': [{ trusting: true, bundle: [OLD, FOREIGN], ready: 'IssuerNotFound' }, 'written reissued loaded'],
+    'waits for no fault longer than an hour': [{ secret: both, bundle: [OLD], ready: 'TrustSourceMissing', hours: 1 }, 'written reissued loaded'],
+    'waits for a fault almost an hour': [{ secret: both, bundle: [OLD], ready: 'TrustSourceMissing', hours: 0.99 }, 'loaded inUse < shop/hello'],
+    'waits longer for whoever has no fault': [{ secret: both, bundle: [OLD], hours: 48 }, 'loaded inUse < shop/hello'],
+    'waits no longer than an hour for a copy of an old anchor': [{ trusting: true, bundle: [OLD, FOREIGN], hours: 1 }, 'written reissued loaded'],
+    'waits for nobody who trusts others only': [{ trusting: true, bundle: [FOREIGN], loaded: false }, 'written reissued loaded'],
     'waits for nobody who is being deleted': [{ secret: both, bundle: [OLD], certificate: { deletionTimestamp: '2026-11-01T00:00:00Z' } }, 'written reissued loaded'],
   };
   for (const [sentence, [situation, expected]] of Object.entries(cases)) it(sentence, () => assert.equal(measure(situation), expected));
