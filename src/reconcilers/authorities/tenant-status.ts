@@ -23,7 +23,7 @@ export interface TenantFindings {
 export function tenantStatus(tenant: Tenant, findings: TenantFindings, now: Date): TenantStatus {
   const { broughtUp, certificates } = findings;
   return {
-    ...(broughtUp === undefined ? {} : describeAuthority(broughtUp)),
+    ...(broughtUp === undefined ? describedBefore(tenant) : describeAuthority(broughtUp)),
     observedGeneration: tenant.metadata.generation ?? 0,
     certificates: { total: certificates.length, ready: certificates.filter(isReady).length },
     pods: sumPods(certificates),
@@ -40,6 +40,11 @@ function describeAuthority({ authority: { anchor, crls, issuer }, rotation: { st
     ...(crl === undefined ? {} : { crl: { number: crl.number, nextUpdate: writeInstant(crl.nextUpdate) } }),
     rotation: { phase: state.phase, since: writeInstant(state.since) },
   };
+}
+
+/** Refused for a moment, it is the same authority: whoever reads its anchor here still needs it. */
+function describedBefore({ status: { anchor, certificateSHA256, notAfter, crl, rotation } = {} }: Tenant): TenantStatus {
+  return Object.fromEntries(Object.entries({ anchor, certificateSHA256, notAfter, crl, rotation }).filter(([, value]) => value !== undefined));
 }
 
 function isReady({ status }: TenantCertificate): boolean {

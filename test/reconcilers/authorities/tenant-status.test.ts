@@ -30,6 +30,14 @@ describe('tenantStatus', () => {
     });
   });
 
+  it('goes on showing them while the authority is refused', () => {
+    const before = status({ broughtUp: broughtUp() });
+    const { conditions: _, ...refused } = status({ refusal: { reason: 'CRLExpired', message: 'why' } }, { ...tenant, status: before });
+    const { conditions: __, ...shown } = before;
+    assert.deepEqual(refused, shown);
+    assert.equal(status({ refusal: { reason: 'CRLExpired', message: 'why' } }).anchor, undefined);
+  });
+
   it('counts certificates and pods', () => {
     const { certificates, pods } = status({ certificates: [certificate('True', { total: 3, current: 2 }), certificate('False', { total: 1, current: 1 }), certificate('True')] });
     assert.deepEqual([certificates, pods], [{ total: 3, ready: 2 }, { total: 4, current: 3, summary: '3/4' }]);
