@@ -25,6 +25,10 @@ export function spendBudget(bucket: Bucket | undefined, now: Date, limits: Budge
   return { kind: 'exhausted', bucket: { tokens, updatedAt: now }, retryAt: instant(now.getTime() + waitMs) };
 }
 
+export function isFull(bucket: Bucket, now: Date, limits: BudgetLimits = TENANT_BUDGET): boolean {
+  return refilled(bucket, now, limits) >= limits.burst;
+}
+
 function refilled(bucket: Bucket | undefined, now: Date, { burst, perSecond }: BudgetLimits): number {
   if (bucket === undefined) return burst;
   const elapsedMs = Math.max(0, now.getTime() - bucket.updatedAt.getTime());

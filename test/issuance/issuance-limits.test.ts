@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 
 import { backOffMs, nextAttemptAt, untilNextAttemptMs } from '../../src/issuance/back-off.ts';
-import { spendBudget } from '../../src/issuance/budget.ts';
+import { isFull, spendBudget } from '../../src/issuance/budget.ts';
 import type { Bucket } from '../../src/issuance/budget.ts';
 import { MAX_RECENT_ISSUES, findLoop, rememberIssue } from '../../src/issuance/loop-breaker.ts';
 import type { IssueCause, RecentIssue } from '../../src/issuance/loop-breaker.ts';
@@ -131,4 +131,12 @@ describe('spendBudget', () => {
       assert.ok(granted <= limits.burst + (now / 1000) * limits.perSecond + 1e-6);
     }));
   });
+});
+
+describe('isFull', () => {
+  const limits = { burst: 10, perSecond: 1 };
+  const table: Record<string, readonly [tokens: number, now: number, expected: boolean]> = {
+    'what was not touched': [10, 0, true], 'what was used just now': [9, 0, false], 'what was used and has refilled': [9, 1000, true], 'what is used up, before it has refilled': [0, 9999, false],
+  };
+  for (const [sentence, [tokens, now, expected]] of Object.entries(table)) it(`judges ${sentence}`, () => assert.equal(isFull({ tokens, updatedAt: at(0) }, at(now), limits), expected));
 });

@@ -1,7 +1,7 @@
 // May what is due be issued now? Ordered checks: a failure that is still being waited out, a loop, the Tenant's budget.
 import type { IssueReason, Refusal } from '../../api/conditions.ts';
 import { untilNextAttemptMs } from '../../issuance/back-off.ts';
-import { spendBudget } from '../../issuance/budget.ts';
+import { isFull, spendBudget } from '../../issuance/budget.ts';
 import type { Bucket } from '../../issuance/budget.ts';
 import { earliest, later, parseInstant } from '../../issuance/instant.ts';
 import { BROUGHT_BY_TIME, findLoop } from '../../issuance/loop-breaker.ts';
@@ -10,6 +10,7 @@ import type { IssueCause, RecentIssue } from '../../issuance/loop-breaker.ts';
 import type { Authority } from '../authorities/authority.ts';
 import type { CertificateRun } from './certificate-run.ts';
 import { MAX_ISSUED } from './certificate-status.ts';
+import { hasOtherIssuer } from './failed-attempts.ts';
 
 export interface Delay {
   readonly refusal: Refusal;
@@ -48,21 +49,6 @@ export function delayIssuance(run: CertificateRun, cause: IssueCause, authority:
   return stillBackingOff(run, authority) ?? findLoop(recentIssues(run), cause, run.now) ?? tooManyValid(run) ?? overBudget(run, authority?.tenant);
 }
 
-/** Who was to sign what failed last, by the uid of the certificate; forgotten at a restart, which only makes the wait longer. */
-const failures = new WeakMap<object, Map<string, string>>();
-
-/** To be called when an attempt has failed. */
-export function rememberFailure({ context, certificate: { metadata } }: CertificateRun, authority: Authority | undefined): void {
-  const known = failures.get(context.authorities) ?? new Map<string, string>();
-  failures.set(context.authorities, known);
-  known.set(metadata.uid ?? '', authority?.issuer.sha256 ?? '');
-}
-
-function hasOtherIssuer({ context, certificate: { metadata } }: CertificateRun, authority: Authority | undefined): boolean {
-  const failed = failures.get(context.authorities)?.get(metadata.uid ?? '');
-  return failed !== undefined && failed !== (authority?.issuer.sha256 ?? '');
-}
-
 /** What failed is tried again at once when the object was edited since, or somebody else is to sign. */
 function stillBackingOff(run: CertificateRun, authority: Authority | undefined): Delay | undefined {
   const { certificate: { status = {}, metadata }, now, context } = run;
@@ -88,8 +74,14 @@ function overBudget({ context, now }: CertificateRun, tenant: string | undefined
   if (tenant === undefined) return undefined;
   const buckets = budgets.get(context.authorities) ?? new Map<string, Bucket>();
   budgets.set(context.authorities, buckets);
+  if (!buckets.has(tenant)) dropFull(buckets, now);
   const spending = spendBudget(buckets.get(tenant), now);
   buckets.set(tenant, spending.bucket);
   if (spending.kind === 'spent') return undefined;
   return { retryAt: spending.retryAt, refusal: { reason: 'BudgetExceeded', message: `Tenant ${tenant} has used up its budget of certificates for now` } };
+}
+
+/** A full one says no more than none: tenants come and go. */
+function dropFull(buckets: Map<string, Bucket>, now: Date): void {
+  for (const [tenant, bucket] of buckets) if (isFull(bucket, now)) buckets.delete(tenant);
 }

@@ -9,7 +9,7 @@ import { rememberIssue } from '../../issuance/loop-breaker.ts';
 import { planIssuance } from '../../issuance/plan-issuance.ts';
 import type { Plan } from '../../issuance/plan-issuance.ts';
 import { resources } from '../../kube/resources.ts';
-import { causeOf, delayIssuance, isSuspension, recentIssues, rememberFailure, servesMeanwhile } from './admit-issuance.ts';
+import { causeOf, delayIssuance, isSuspension, recentIssues, servesMeanwhile } from './admit-issuance.ts';
 import type { Delay } from './admit-issuance.ts';
 import { authorityKey } from '../authorities/authority.ts';
 import type { Authority, AuthorityState } from '../authorities/authority.ts';
@@ -19,6 +19,7 @@ import type { CertificateRun } from './certificate-run.ts';
 import type { Findings } from './certificate-status.ts';
 import { claimSecretName } from './claim-secret-name.ts';
 import { logIssued } from './issuance-log.ts';
+import { forgetFailure, rememberFailure } from './failed-attempts.ts';
 import { issueIntoSecret } from './issue-into-secret.ts';
 import { issuerFacts } from './issuer-facts.ts';
 import { judgePolicy } from './judge-policy.ts';
@@ -46,7 +47,10 @@ type Outcome = Findings | typeof WAITING | typeof AGAIN;
 
 export async function reconcileCertificate(context: ReconcilerContext, key: string, signal: AbortSignal): Promise<{ readonly requeueAfterMs?: number }> {
   const certificate = context.caches.certificates.get(key);
-  if (certificate === undefined) return {};
+  if (certificate === undefined) {
+    forgetFailure(context, key);
+    return {};
+  }
   const guarded = await guardDeletion(startRun(context, certificate, signal));
   if (guarded.kind !== 'here') return guarded.kind === 'going' ? {} : { requeueAfterMs: MINUTE_MS };
   const { run } = guarded;
@@ -138,6 +142,7 @@ async function issue(run: CertificateRun, { plan, found, authority }: Step<'issu
   }
   const state = authority === undefined ? 'self-signed' : { kind: 'ready' as const, authority };
   if (result.kind === 'found') return AGAIN;
+  forgetFailure(run.context, `${run.namespace}/${run.certificateName}`);
   logIssued(run, plan.reason, result.secret);
   const next = planIssuance(run.desired, result.secret.stored, issuerFacts(state), run.now);
   const renewAt = next.kind === 'keep' ? { renewAt: next.renewAt } : {};

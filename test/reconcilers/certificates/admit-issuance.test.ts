@@ -5,7 +5,8 @@ import { desireCertificate } from '../../../src/issuance/desired-certificate.ts'
 import { rememberIssue } from '../../../src/issuance/loop-breaker.ts';
 import type { StoredPair } from '../../../src/issuance/issuance-facts.ts';
 import type { RecentIssue } from '../../../src/issuance/loop-breaker.ts';
-import { causeOf, delayIssuance, isSuspension, rememberFailure, servesMeanwhile } from '../../../src/reconcilers/certificates/admit-issuance.ts';
+import { causeOf, delayIssuance, isSuspension, servesMeanwhile } from '../../../src/reconcilers/certificates/admit-issuance.ts';
+import { forgetFailure, rememberFailure } from '../../../src/reconcilers/certificates/failed-attempts.ts';
 import type { Authority } from '../../../src/reconcilers/authorities/authority.ts';
 import type { CertificateRun } from '../../../src/reconcilers/certificates/certificate-run.ts';
 import { aTenantCertificate, at, HOUR, MINUTE } from '../../issuance/builders.ts';
@@ -39,6 +40,13 @@ describe('delayIssuance', () => {
       rememberFailure(aRun(failed, { authorities }), AUTHORITY);
       assert.notEqual(delay(aRun(failed, { authorities })), undefined);
       assert.equal(delay(aRun(failed, { authorities }), { issuer: { sha256: 'bar' } } as unknown as Authority), undefined);
+    });
+    it('waits as others do when the failure of another issuer was forgotten', () => {
+      const authorities = {};
+      rememberFailure(aRun(failed, { authorities }), { issuer: { sha256: 'bar' } } as unknown as Authority);
+      assert.equal(delay(aRun(failed, { authorities })), undefined);
+      forgetFailure(aRun(failed, { authorities }).context, 'shop/hello');
+      assert.notEqual(delay(aRun(failed, { authorities })), undefined);
     });
     it('waits longer after more failures, eight hours at most', () => {
       assert.deepEqual(delay(aRun({ ...failed, failedIssuanceAttempts: 4 }))?.retryAt, at(8 * MINUTE));
