@@ -10,6 +10,7 @@ export const CONDITION = {
   crlExpiring: 'CRLExpiring',
   crlIncomplete: 'CRLIncomplete',
   notRevoked: 'NotRevoked',
+  revocationsUnmatched: 'RevocationsUnmatched',
   validityClipped: 'ValidityClipped',
   inUse: 'InUse',
   nameCollision: 'NameCollision',

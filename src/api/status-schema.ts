@@ -36,6 +36,7 @@ export const IssuedSerial = record(
     serialNumber: text(64, { description: 'Serial number as openssl prints it.' }),
     notAfter: time('End of validity.'),
     issuerSHA256: text(64, { description: 'SHA-256 of the issuer\'s certificate.' }),
+    certificateSHA256: Type.Optional(text(64, { description: 'SHA-256 of the certificate.' })),
   },
   { description: 'A certificate issued for this object.' },
 );

@@ -47,20 +47,31 @@ function issuedFor({ status }: TenantCertificate, reason: RevocationReason): Rev
 }
 
 /**
- * The Tenant's list of serials and hashes, found in the status of its certificates. A hash is known of current certificates only.
- * A serial that is in no status is taken at its word, and kept until the authority ends.
+ * The Tenant's list of serials and hashes, found in the status of its certificates. A serial that is in no status is taken at its word, for
+ * every CA of the Tenant whose anchor is published, and kept until that CA ends.
  */
 export function tenantRevocations(
   tenantRevoked: readonly TenantRevocation[],
   certificates: readonly TenantCertificate[],
-  authority: { readonly sha256: string; readonly notAfter: Date },
+  published: readonly { readonly sha256: string; readonly notAfter: Date }[],
 ): Revocation[] {
   const holders = indexHolders(certificates);
   return tenantRevoked.flatMap(({ serialNumber, certificateSHA256, reason }) => {
     if (serialNumber === undefined) return withSerial(holders.get(certificateSHA256 ?? ''), reason);
     const serial = writeSerial(serialNumber);
     const known = withSerial(holders.get(serial), reason);
-    return known.length > 0 ? known : [{ serialNumber: serial, issuerSHA256: authority.sha256, reason, notAfter: authority.notAfter }];
+    return known.length > 0 ? known : published.map(({ sha256, notAfter }) => ({ serialNumber: serial, issuerSHA256: sha256, reason, notAfter }));
+  });
+}
+
+/** What of the Tenant's list revokes nothing, for people: hashes and objects that are not known. */
+export function unmatchedRevocations(tenantRevoked: readonly TenantRevocation[], certificates: readonly TenantCertificate[]): string[] {
+  const holders = indexHolders(certificates);
+  const objects = new Set(certificates.map(({ metadata: { namespace = '', name } }) => `${namespace}/${name}`));
+  return tenantRevoked.flatMap(({ certificateSHA256, certificate }, index) => {
+    if (certificateSHA256 !== undefined && !holders.has(certificateSHA256)) return [`spec.revoked[${index}].certificateSHA256 ${certificateSHA256.slice(0, 16)}`];
+    if (certificate !== undefined && !objects.has(`${certificate.namespace}/${certificate.name}`)) return [`spec.revoked[${index}].certificate ${certificate.namespace}/${certificate.name}`];
+    return [];
   });
 }
 
@@ -74,8 +85,11 @@ function indexHolders(certificates: readonly TenantCertificate[]): ReadonlyMap<s
   const holders = new Map<string, Holder>();
   for (const certificate of certificates) {
     const { issued = [], certificateSHA256, serialNumber = '' } = certificate.status ?? {};
-    for (const each of issued) holders.set(writeSerial(each.serialNumber), { certificate, serialNumber: writeSerial(each.serialNumber) });
-    if (certificateSHA256 !== undefined) holders.set(certificateSHA256, { certificate, serialNumber: writeSerial(serialNumber) });
+    for (const each of [...issued, { serialNumber, certificateSHA256 }]) {
+      const holder = { certificate, serialNumber: writeSerial(each.serialNumber) };
+      if (each.serialNumber !== '') holders.set(holder.serialNumber, holder);
+      if (each.certificateSHA256 !== undefined) holders.set(each.certificateSHA256, holder);
+    }
   }
   return holders;
 }

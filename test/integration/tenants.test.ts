@@ -63,6 +63,15 @@ describe('a Tenant', { skip: missingCluster() }, () => {
     assert.ok(status.crl?.number);
   });
 
+  it('says which of its revocations match nothing', async () => {
+    const spec = { issuer: { name: root }, namespaces: { names: [shop] }, allow: allow(), authority: { subject: { organizations: ['Shop'] } } };
+    await world.tenant(tenant, { ...spec, revoked: [{ certificateSHA256: 'd'.repeat(64) }, { certificate: { namespace: shop, name: 'nobody' } }] });
+    const unmatched = async () => (await world.getTenant(tenant)).status?.conditions?.find(({ type }) => type === 'RevocationsUnmatched')?.message ?? '';
+    await eventually(async () => assert.match(await unmatched(), /certificateSHA256 dddddddddddddddd; spec.revoked\[1\].certificate .*\/nobody/));
+    await world.tenant(tenant, { ...spec, revoked: [] });
+    await eventually(async () => assert.equal(await unmatched(), ''));
+  });
+
   it('issues what it allows, with the chain and the anchor that belong to it', async () => {
     await world.certificate(shop, 'hello', { issuer: issuer(), commonName: `hello.${shop}.example`, dnsNames: [`hello.${shop}.svc`], uris: [`spiffe://${shop}/hello`], subject: { organizations: ['Shop'] } });
     const { certificate, anchor } = await world.pair(shop, 'hello');

@@ -10,7 +10,7 @@ import type { CrlState } from '../../src/issuance/crl-state.ts';
 import { writeInstant } from '../../src/issuance/instant.ts';
 import { areRevoked, planRevocation } from '../../src/issuance/plan-revocation.ts';
 import type { CrlReason, RevocationFacts, RevocationPlan } from '../../src/issuance/plan-revocation.ts';
-import { objectRevocation, revocationsOf, tenantRevocations, writeSerial } from '../../src/issuance/revocations.ts';
+import { objectRevocation, revocationsOf, tenantRevocations, unmatchedRevocations, writeSerial } from '../../src/issuance/revocations.ts';
 import type { Revocation } from '../../src/issuance/revocations.ts';
 import { DAY, HOUR, MINUTE, aTenantCertificate, at } from './builders.ts';
 
@@ -193,20 +193,34 @@ describe('revocationsOf', () => {
 
 describe('tenantRevocations', () => {
   const authority = { sha256: CA, notAfter: at(1000 * DAY) };
+  const authorities = [authority];
   const hash = 'c'.repeat(64);
   const certificates = [{ ...aTenantCertificate(), status: { issued: issued('0A', '0B'), serialNumber: '0B', certificateSHA256: hash } }];
   it('finds the end of a serial in the status', () => {
-    assert.deepEqual(tenantRevocations([{ serialNumber: 'a', reason: 'superseded' }], certificates, authority), [revoked('0A', { reason: 'superseded' })]);
+    assert.deepEqual(tenantRevocations([{ serialNumber: 'a', reason: 'superseded' }], certificates, authorities), [revoked('0A', { reason: 'superseded' })]);
   });
   it('takes an unknown serial at its word until the authority ends', () => {
-    assert.deepEqual(tenantRevocations([{ serialNumber: '0C', reason: 'superseded' }], certificates, authority), [revoked('0C', { reason: 'superseded', notAfter: authority.notAfter })]);
+    assert.deepEqual(tenantRevocations([{ serialNumber: '0C', reason: 'superseded' }], certificates, authorities), [revoked('0C', { reason: 'superseded', notAfter: authority.notAfter })]);
   });
   it('finds the current certificate by its hash', () => {
-    assert.deepEqual(tenantRevocations([{ certificateSHA256: hash, reason: 'keyCompromise' }], certificates, authority), [revoked('0B')]);
+    assert.deepEqual(tenantRevocations([{ certificateSHA256: hash, reason: 'keyCompromise' }], certificates, authorities), [revoked('0B')]);
   });
   it('revokes nothing by an unknown hash, and leaves objects to revocationsOf', () => {
     const none = [{ certificateSHA256: 'd'.repeat(64), reason: 'keyCompromise' }, { certificate: { namespace: 'shop', name: 'hello' }, reason: 'keyCompromise' }] as const;
-    assert.deepEqual(tenantRevocations([...none], certificates, authority), []);
+    assert.deepEqual(tenantRevocations([...none], certificates, authorities), []);
+  });
+  it('finds one before the current one by its hash, too', () => {
+    const known = [{ ...aTenantCertificate(), status: { issued: [{ serialNumber: '0A', issuerSHA256: CA, notAfter: writeInstant(at(WEEK)), certificateSHA256: hash }, ...issued('0B')], serialNumber: '0B', certificateSHA256: 'd'.repeat(64) } }];
+    assert.deepEqual(tenantRevocations([{ certificateSHA256: hash, reason: 'keyCompromise' }], known, authorities), [revoked('0A')]);
+  });
+  it('takes an unknown serial for one of every CA that is published, each until it ends', () => {
+    const retiring = { sha256: OLD_CA, notAfter: at(10 * DAY) };
+    assert.deepEqual(tenantRevocations([{ serialNumber: '0C', reason: 'superseded' }], certificates, [authority, retiring]).map(({ issuerSHA256, notAfter }) => [issuerSHA256, notAfter]), [[CA, authority.notAfter], [OLD_CA, retiring.notAfter]]);
+  });
+  it('says which entries revoke nothing, but not of a serial, which is taken at its word', () => {
+    const reason = 'keyCompromise' as const;
+    const list = [{ certificateSHA256: hash, reason }, { certificateSHA256: 'd'.repeat(64), reason }, { certificate: { namespace: 'shop', name: 'hello' }, reason }, { certificate: { namespace: 'shop', name: 'helo' }, reason }, { serialNumber: '0C', reason }];
+    assert.deepEqual(unmatchedRevocations(list, certificates), ['spec.revoked[1].certificateSHA256 dddddddddddddddd', 'spec.revoked[3].certificate shop/helo']);
   });
 });
 

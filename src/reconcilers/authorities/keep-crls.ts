@@ -7,6 +7,7 @@ import { planRevocation } from '../../issuance/plan-revocation.ts';
 import { revocationsOf, tenantRevocations } from '../../issuance/revocations.ts';
 import type { Revocation } from '../../issuance/revocations.ts';
 import { encodeCrl } from '../../pki/crl.ts';
+import { inspectCertificate } from '../../pki/inspect-certificate.ts';
 import type { Issuer } from '../../pki/issuer.ts';
 import { parsePem } from '../../pki/pem.ts';
 import { maySignCrls, readCrl, verifyCrl } from '../../pki/read-crl.ts';
@@ -62,7 +63,7 @@ export async function keepCrls(context: ReconcilerContext, source: AuthoritySour
   if (groups.some(isMute)) return withoutCrls(source, store, groups);
   if (isNew(store, mark) && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
   const remembered = vanished(context, source, store);
-  const revocations = [...(remembered ?? []), ...findRevocations(source, certificates)];
+  const revocations = [...(remembered ?? []), ...findRevocations(source, rotation, certificates)];
   const kept = await keepEach(context, { source, store, groups, revocations });
   const isLost = mark.wasKept && remembered === undefined;
   const lacking = issuersOf(rotation).filter((sha256) => isLost || mark.incomplete.includes(sha256));
@@ -107,8 +108,14 @@ function isNew({ isThere }: CrlStore, { wasKept }: CrlMark): boolean {
   return !isThere && !wasKept;
 }
 
-function findRevocations({ crl, observed }: AuthoritySource, certificates: readonly TenantCertificate[]): Revocation[] {
-  return [...certificates.flatMap((certificate) => revocationsOf(certificate, crl.revoked)), ...tenantRevocations(crl.revoked, certificates, observed)];
+function findRevocations({ crl }: AuthoritySource, { published }: Rotation, certificates: readonly TenantCertificate[]): Revocation[] {
+  return [...certificates.flatMap((certificate) => revocationsOf(certificate, crl.revoked)), ...tenantRevocations(crl.revoked, certificates, published.flatMap(endOf))];
+}
+
+/** An anchor ends with the CA that it stands for. */
+function endOf({ sha256, anchor }: Rotation['published'][number]): { readonly sha256: string; readonly notAfter: Date }[] {
+  const certificate = inspectCertificate(anchor.pem);
+  return certificate === undefined ? [] : [{ sha256, notAfter: certificate.notAfter }];
 }
 
 function isMute({ anchors }: Group): boolean {

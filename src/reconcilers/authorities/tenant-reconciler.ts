@@ -3,6 +3,7 @@
 import { parseDurationMs } from '../../api/duration.ts';
 import { TENANT_FINALIZER } from '../../api/names.ts';
 import type { Tenant } from '../../api/tenant.ts';
+import { unmatchedRevocations } from '../../issuance/revocations.ts';
 import { isNotFound } from '../../kube/api-error.ts';
 import { resources } from '../../kube/resources.ts';
 import { anchorSecretName } from './anchor-store.ts';
@@ -10,6 +11,7 @@ import { authoritySecretName } from './authority-secret.ts';
 import { DEFAULT_CRL_LIFE } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import { bringUpAuthority } from './bring-up-authority.ts';
+import type { BroughtUp } from './bring-up-authority.ts';
 import { statusPatch } from '../certificates/certificate-status.ts';
 import { crlSecretName } from './crl-store.ts';
 import { INDEX } from '../reconciler-context.ts';
@@ -35,8 +37,15 @@ export async function reconcileTenant(context: ReconcilerContext, key: string, s
   const obtained = await obtainAuthority(context, guarded);
   if (obtained.kind === 'waiting') return {};
   const { findings, ...next } = await bringUp(context, guarded, obtained);
-  await report(context, guarded, { ...findings, certificates, collisions: context.collisions.of(guarded) }, signal);
+  await report(context, guarded, { ...findings, certificates, unmatched: unmatched(context, guarded, findings.broughtUp), collisions: context.collisions.of(guarded) }, signal);
   return next;
+}
+
+/** Also looked for among those that it has signed for, and that have another issuer now. */
+function unmatched({ caches: { certificates } }: ReconcilerContext, { metadata: { name }, spec: { revoked = [] } }: Tenant, broughtUp: BroughtUp | undefined): string[] {
+  if (revoked.length === 0) return [];
+  const signedFor = broughtUp?.authority.issuers.flatMap((sha256) => certificates.by(INDEX.signedBy, sha256)) ?? [];
+  return unmatchedRevocations(revoked, [...certificates.by(INDEX.authority, `Tenant/${name}`), ...signedFor]);
 }
 
 const LONGEST_WAIT_MS = 3_600_000;

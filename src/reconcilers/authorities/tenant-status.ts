@@ -18,6 +18,8 @@ export interface TenantFindings {
   readonly refusal?: Refusal;
   /** What stands in the way of a successor, though the authority still signs. */
   readonly notice?: Refusal;
+  /** What of `spec.revoked` revokes nothing. */
+  readonly unmatched?: readonly string[];
 }
 
 export function tenantStatus(tenant: Tenant, findings: TenantFindings, now: Date): TenantStatus {
@@ -60,7 +62,7 @@ function sumPods(certificates: readonly TenantCertificate[]): NonNullable<Tenant
 }
 
 function conditions({ metadata, spec, status }: Tenant, findings: TenantFindings, now: Date): Condition[] {
-  const said = [ready(findings), inUse(findings.certificates.length, metadata.deletionTimestamp !== undefined), ...collision(findings.collisions), ...ignored(unusablePatterns(spec.allow)), ...(findings.broughtUp?.authority.notices ?? [])];
+  const said = [ready(findings), inUse(findings.certificates.length, metadata.deletionTimestamp !== undefined), ...collision(findings.collisions), ...ignored(unusablePatterns(spec.allow)), ...unmatched(findings.unmatched ?? []), ...(findings.broughtUp?.authority.notices ?? [])];
   const mine = new Set(said.map(({ type }) => type));
   return said.reduce<Condition[]>(
     (list, each) => setCondition(list, { ...each, observedGeneration: metadata.generation ?? 0 }, now),
@@ -100,6 +102,11 @@ function collision(collisions: readonly Collision[]): Notice[] {
 
 function ignored(sentences: readonly string[]): Notice[] {
   return sentences.length === 0 ? [] : [{ type: CONDITION.patternsIgnored, status: 'True', reason: 'PatternMalformed', message: firstOf(sentences) }];
+}
+
+function unmatched(entries: readonly string[]): Notice[] {
+  if (entries.length === 0) return [];
+  return [{ type: CONDITION.revocationsUnmatched, status: 'True', reason: 'NothingRevoked', message: `no unexpired certificate is known to which these apply, and nothing is revoked by them: ${firstOf(entries)}. What ended or was deleted is known no longer` }];
 }
 
 function firstOf(sentences: readonly string[]): string {

@@ -71,8 +71,8 @@ export function withIssued(status: TenantCertificateStatus, secret: OwnedSecret,
   const known = unexpired(status, now);
   const current = describeCertificate(secret);
   if (current === undefined) return known;
-  const { serialNumber, notAfter, issuerSHA256 } = current;
-  return known.some((each) => each.serialNumber === serialNumber && each.issuerSHA256 === issuerSHA256) ? known : [...known, { serialNumber, notAfter, issuerSHA256 }];
+  const { serialNumber, notAfter, issuerSHA256, certificateSHA256 } = current;
+  return known.some((each) => each.serialNumber === serialNumber && each.issuerSHA256 === issuerSHA256) ? known : [...known, { serialNumber, notAfter, issuerSHA256, certificateSHA256 }];
 }
 
 /** Of one that we put there; anything else is not a certificate of this object, whatever the Secret says. */

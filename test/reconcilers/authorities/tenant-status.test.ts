@@ -52,6 +52,7 @@ describe('tenantStatus', () => {
     'is not in use': ['InUse', {}, /^False NotInUse/],
     'is in use by one': ['InUse', { certificates: [certificate('True')] }, /^True InUse 1 TenantCertificate names/],
     'is in use by several': ['InUse', { certificates: [certificate('True'), certificate('True')] }, /^True InUse 2 TenantCertificates name/],
+    'says which revocations match nothing': ['RevocationsUnmatched', { unmatched: ['spec.revoked[1].certificate shop/helo'] }, /^True NothingRevoked .*: spec.revoked\[1\].certificate shop\/helo/],
     'says which names collide': ['NameCollision', { collisions: ['a', 'b', 'c', 'd'].map((message) => ({ message }) as never) }, /^True NameCollision a; b; c; and 1 more$/],
   };
   for (const [sentence, [type, findings, expected]] of Object.entries(says)) it(sentence, () => assert.match(say(type, findings) ?? '', expected));

@@ -31,7 +31,7 @@ describe('certificateStatus', () => {
     assert.deepEqual(rest, {
       observedGeneration: 3, secretName: 'hello-tls', issuer: 'Secret/shop-ca', serialNumber: 'AA', certificateSHA256: 'beef', issuerSHA256: 'f00', revision: 1,
       notBefore: '2026-11-01T00:00:00Z', notAfter: '2026-11-08T00:00:00Z', renewalTime: '2026-11-05T00:00:00Z',
-      issued: [{ serialNumber: 'AA', notAfter: '2026-11-08T00:00:00Z', issuerSHA256: 'f00' }], recentIssues: [],
+      issued: [{ serialNumber: 'AA', notAfter: '2026-11-08T00:00:00Z', issuerSHA256: 'f00', certificateSHA256: 'beef' }], recentIssues: [],
     });
     assert.deepEqual([ready(status)?.status, ready(status)?.reason, ready(status)?.observedGeneration], ['True', 'Issued', 3]);
   });
