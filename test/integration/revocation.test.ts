@@ -10,6 +10,7 @@ import { newAuthority } from '../support/authority.ts';
 import { connect, eventually, freshNamespace, missingCluster } from '../support/cluster.ts';
 import { judgeWithGo } from '../support/go-verify/judge.ts';
 import { IssuanceWorld } from '../support/issuance-world.ts';
+import { OpensslFolder } from '../support/openssl-ca.ts';
 import { becomesLeader, installPrerequisites, startOperator, SYSTEM_NAMESPACE } from '../support/operator.ts';
 import type { OperatorProcess } from '../support/operator.ts';
 
@@ -138,6 +139,23 @@ describe('revocation', { skip: missingCluster() }, () => {
     await admin.create(resources.Secret, { ...secret, metadata: { ...secret.metadata, annotations: { 'tenant-mtls.dev/crl': 'true' } } } as KubeObject);
     await issue('asking', { issuer: { kind: 'Secret', name: 'asking-ca' } });
     assert.match((await world.secret(namespace, 'asking-ca-crl'))['ca.crl'] ?? '', /BEGIN X509 CRL/);
+  });
+
+  it('shuts nobody out for a root that may not sign CRLs, and says that nothing can be revoked', async () => {
+    using folder = new OpensslFolder();
+    const { certificate, key } = folder.selfSigned('mute', { extensions: ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign'] });
+    const data = { 'tls.crt': Buffer.from(certificate).toString('base64'), 'tls.key': Buffer.from(key).toString('base64') };
+    await admin.create(resources.Secret, { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'mute-ca', namespace }, data } as KubeObject);
+    const mute = { issuer: { kind: 'Secret', name: 'mute-ca' } };
+    const good = await issue('mute-good', mute);
+    await issue('mute-bad', mute);
+    await world.certificate(namespace, 'mute-bad', { ...mute, commonName: `mute-bad.${namespace}`, revoked: {} });
+    await world.refused(namespace, 'mute-bad', 'Revoked');
+    await eventually(async () => assert.equal((await world.getCertificate(namespace, 'mute-good')).status?.conditions?.find(({ type }) => type === 'CRLExpiring')?.reason, 'CRLNotAllowed'), SLOW);
+    const { 'trust-0.crt': anchors = '', 'trust-0.crl': crls } = await world.configMap(namespace, 'mute-good');
+    assert.equal(crls, undefined);
+    assert.equal(verifyWithOpenssl({ anchors, leaf: good.certificate, purpose: 'sslclient', at: new Date() }), 'OK');
+    await assert.rejects(world.secret(namespace, 'mute-ca-crl'), isNotFound);
   });
 
   it('goes on with higher numbers after a restart, and signs nothing without a reason', async () => {

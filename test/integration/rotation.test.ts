@@ -143,4 +143,24 @@ describe('the replacement of a CA', { skip: missingCluster() }, () => {
     assert.ok(watch.handshakes > 20, `${watch.handshakes} handshakes`);
     watch.assertNoneRefused();
   });
+
+  it('takes along whoever trusts the CA Secret by name, or the Secret of a certificate of it', async () => {
+    const [first, second] = [await newAuthority('named-first'), await newAuthority('named-second')];
+    await admin.create(resources.Secret, first.secret(namespace, 'named-ca') as KubeObject);
+    const proxy = (trust: object) => ({ listeners: [{ name: 'https', port: 8443, protocol: 'HTTP', tls: { trust: [trust] }, routes: [{ upstream: 'app' }] }], upstreams: [{ name: 'app', addresses: ['127.0.0.1:8080'] }] });
+    const sources = { 'by-ca': { kind: 'Secret', name: 'named-ca', key: 'tls.crt' }, 'by-leaf': { kind: 'Secret', name: 'by-ca-tls', key: 'ca.crt' } };
+    for (const [name, trust] of Object.entries(sources)) await issue(name, { issuer: { kind: 'Secret', name: 'named-ca' }, proxy: proxy(trust) });
+    // It has its certificate from elsewhere and only trusts.
+    await issue('by-leaf-only', { issuer: { kind: 'Tenant', name: tenant }, proxy: proxy(sources['by-leaf']) });
+    await using watch = new FleetWatch(world, namespace, ['by-ca', 'by-leaf'], LATEST_MS);
+    const { data } = second.secret(namespace, 'named-ca');
+    await admin.mergePatch(resources.Secret, { namespace, name: 'named-ca' }, { data });
+    await eventually(async () => assert.equal(anchorsIn((await world.configMap(namespace, 'by-leaf-only'))['trust-0.crt'] ?? ''), 2), SLOW);
+    await eventually(async () => {
+      for (const name of ['by-ca', 'by-leaf']) assert.equal(new X509Certificate((await world.pair(namespace, name)).certificate).checkIssued(new X509Certificate(second.certificatePem)), true, name);
+      for (const name of ['by-ca', 'by-leaf', 'by-leaf-only']) assert.equal((await world.configMap(namespace, name))['trust-0.crt']?.trim(), second.certificatePem.trim(), name);
+    }, SLOW);
+    assert.ok(watch.handshakes > 20, `${watch.handshakes} handshakes`);
+    watch.assertNoneRefused();
+  });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openssl, file, printWithOpenssl, verifyWithOpenssl } from '../pki/openssl.ts';
-import { connect, missingCluster } from '../support/cluster.ts';
+import { connect, eventually, missingCluster } from '../support/cluster.ts';
 import { applyExample } from '../support/example.ts';
 import { judgeWithGo } from '../support/go-verify/judge.ts';
 import { IssuanceWorld } from '../support/issuance-world.ts';
@@ -53,6 +53,21 @@ describe('the examples of deploy/examples', { skip: missingCluster() }, () => {
     assertCustomers(await world.configMap(namespace, 'app'), { customer1: pem('customer1'), customer2: pem('customer2'), stranger: pem('app') });
     const [go] = judgeWithGo([{ roots: pem('rootca-company'), intermediates: chainOf(pem('app')).slice(1).join(''), leaf: pem('app'), dnsName: 'app.company.example', usage: 'server', at: new Date() }]);
     assert.equal(go?.error, undefined);
+  });
+
+  it('seven certificates as TenantCertificates: the edge refuses a customer that is revoked, and goes on with the other', async () => {
+    const namespace = 'seven-certificates';
+    const [customer1, customer2] = [await world.pair(namespace, 'customer1'), await world.pair(namespace, 'customer2')];
+    const { spec } = await world.getCertificate(namespace, 'customer1');
+    await world.certificate(namespace, 'customer1', { ...spec, revoked: { reason: 'keyCompromise' } });
+    await world.refused(namespace, 'customer1', 'Revoked');
+    await eventually(async () => {
+      const { 'trust-0.crt': anchors = '', 'trust-0.crl': crls = '' } = await world.configMap(namespace, 'app');
+      const judge = (leaf: string) => verifyWithOpenssl({ anchors, leaf, crls, purpose: 'sslclient', at: new Date() });
+      assert.match(judge(customer1.certificate), /certificate revoked/);
+      assert.equal(judge(customer2.certificate), 'OK');
+    }, { timeoutMs: 20_000 });
+    await world.ready(namespace, 'app');
   });
 
   it('seven certificates as Tenants: the same subjects, keys of CAs in one place, and nobody gets the names of another', async () => {

@@ -8,6 +8,7 @@ import { DEFAULT_CRL_LIFE } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import { bringUpAuthority } from './bring-up-authority.ts';
 import { isRefusal, readCaSecret } from './read-ca-secret.ts';
+import { certificateNameOf } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
 
 /** Publishes the state of authority `Secret/<namespace>/<name>`; while the Secret is not known yet, nothing. */
@@ -22,11 +23,17 @@ export async function reconcileSecretAuthority(context: ReconcilerContext, key: 
 
 async function bringUp(context: ReconcilerContext, { secret, ...found }: Pick<AuthoritySource, 'key' | 'ca' | 'observed'> & { secret: Secret }): Promise<{ readonly requeueAfterMs?: number }> {
   const { key, ca } = found;
-  const crl = { wanted: secret.metadata.annotations?.[CRL_ANNOTATION] === 'true', lifeMs: parseDurationMs(DEFAULT_CRL_LIFE), revoked: [] };
+  const crl = { wanted: asksForCrl(context, secret), lifeMs: parseDurationMs(DEFAULT_CRL_LIFE), revoked: [] };
   const before = noticesOf(context, key);
   const broughtUp = await bringUpAuthority(context, { ...found, name: `Secret ${ca.namespace}/${ca.name}`, earlier: [], crl });
   warn(context, secret, before, broughtUp?.authority.notices ?? []);
   return broughtUp?.requeueAfterMs === undefined ? {} : { requeueAfterMs: broughtUp.requeueAfterMs };
+}
+
+/** Itself, or the object that it was written for: `secretTemplate` takes none of our annotations. */
+function asksForCrl({ caches }: ReconcilerContext, { metadata }: Secret): boolean {
+  const owner = caches.certificates.get(`${metadata.namespace}/${certificateNameOf({ metadata })}`);
+  return [metadata, owner?.metadata].some((each) => each?.annotations?.[CRL_ANNOTATION] === 'true');
 }
 
 function noticesOf({ authorities }: ReconcilerContext, key: string): readonly Notice[] {

@@ -32,7 +32,7 @@ export function trustLookup(requester: TrustRequester, own: Authority | undefine
     const ref = { namespace, name: source.name ?? '' };
     switch (source.kind) {
       case 'Tenant': return tenantMaterial(context, ref.name);
-      case 'Secret': return secretMaterial(requester, source, secretText(context.referencedSecrets.get(ref)));
+      case 'Secret': return secretMaterial(requester, source, context.referencedSecrets.get(ref));
       case 'ConfigMap': return parsed(requester, source, configMapText(context.referencedConfigMaps.get(ref)));
       case 'System': return { certificates: [], crls: [] };
     }
@@ -63,14 +63,15 @@ function knownAuthority({ authorities }: ReconcilerContext, key: string): Author
 }
 
 /** Where it holds an anchor of one of our authorities, all that belongs to that authority: what is there may be one step behind or ahead. */
-function secretMaterial(requester: TrustRequester, source: TrustSource, read: ReadKey | undefined): TrustMaterial | Refusal {
-  const { context, namespace } = requester;
-  const key = read === undefined ? undefined : authorityBehind(context.caches, namespace, source);
+function secretMaterial(requester: TrustRequester, source: TrustSource, reference: Reference<Secret>): TrustMaterial | Refusal {
+  const read = secretText(reference);
+  const key = reference.state === 'present' ? authorityBehind(requester.context.caches, source, reference.object) : undefined;
   if (read === undefined || key === undefined) return parsed(requester, source, read);
-  const authority = knownAuthority(context, key);
-  if ('reason' in authority) return missing(`the authority behind Secret ${namespace}/${source.name} is not usable: ${authority.message}`);
+  const place = `Secret/${requester.namespace}/${source.name}`;
+  const authority = knownAuthority(requester.context, key);
+  if ('reason' in authority) return missing(`the authority behind Secret ${source.name} is not usable: ${authority.message}`);
   // The authority has not seen yet that its Secret was overwritten; it wakes us when it has.
-  if (key === `Secret/${namespace}/${source.name}` && !holdsOneOf(read('tls.crt'), authority.issuers)) throw new TrustPending(key);
+  if (key === place && !holdsOneOf(read('tls.crt'), authority.issuers)) throw new TrustPending(key);
   return followsAuthority(source, read, authority) ? materialOf(authority) : parsed(requester, source, read);
 }
 

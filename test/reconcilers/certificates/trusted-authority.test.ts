@@ -6,7 +6,6 @@ import { Cache } from '../../../src/kube/cache.ts';
 import { authorityKey } from '../../../src/reconcilers/authorities/authority.ts';
 import { trustReferences } from '../../../src/reconcilers/certificates/trust-references.ts';
 import { authorityBehind, trustersOf } from '../../../src/reconcilers/certificates/trusted-authority.ts';
-import type { OwnedSecret } from '../../../src/reconcilers/owned-secret.ts';
 import { INDEX } from '../../../src/reconcilers/reconciler-context.ts';
 import { aTenantCertificate } from '../../issuance/builders.ts';
 import { aProxySpec } from '../../support/proxy-specs.ts';
@@ -17,12 +16,12 @@ function world() {
     logger: quiet,
     indexes: { [INDEX.authority]: ({ metadata, spec }) => (spec.issuer.kind === 'SelfSigned' ? [] : [authorityKey(metadata.namespace ?? '', spec.issuer)]), [INDEX.trust]: trustReferences },
   });
-  const secrets = new Cache<OwnedSecret>({ logger: quiet });
+  const owners = new Map<string, string>();
   const add = (name: string, spec: Partial<TenantCertificate['spec']>) => {
     const certificate = aTenantCertificate(spec);
     const metadata = { name, namespace: 'shop', uid: name, resourceVersion: '1' };
     certificates.upsert({ ...certificate, metadata: { ...certificate.metadata, ...metadata } });
-    secrets.upsert({ metadata: { ...metadata, name: spec.secretName ?? `${name}-tls`, annotations: { [OWN_ANNOTATION.certificateName]: name } }, stored: { state: 'Missing' }, files: {} });
+    owners.set(spec.secretName ?? `${name}-tls`, name);
   };
   add('root', { issuer: { kind: 'SelfSigned' }, isCA: true, secretName: 'root-ca' });
   add('sub', { issuer: { kind: 'Secret', name: 'root-ca' }, isCA: true, secretName: 'sub-ca' });
@@ -34,7 +33,8 @@ function world() {
   trusting('by-leaf', { kind: 'Secret', name: 'client-tls' });
   trusting('by-tenant', { kind: 'Tenant', name: 'bank' });
   trusting('by-leaf-of-tenant', { kind: 'Secret', name: 'of-tenant-tls' });
-  return { certificates, secrets };
+  const secret = (name: string, namespace = 'shop') => ({ metadata: { name, namespace, annotations: owners.has(name) ? { [OWN_ANNOTATION.certificateName]: owners.get(name) ?? '' } : {} } });
+  return { certificates, secret };
 }
 
 describe('authorityBehind', () => {
@@ -48,11 +48,16 @@ describe('authorityBehind', () => {
     'the certificate itself is nobody\'s': [{ kind: 'Secret', name: 'client-tls', key: 'tls.crt' }, undefined],
     'another key is nobody\'s': [{ kind: 'Secret', name: 'sub-ca', key: 'partner.crt' }, undefined],
     'a Secret of somebody else is nobody\'s': [{ kind: 'Secret', name: 'partner' }, undefined],
-    'a ConfigMap is nobody\'s': [{ kind: 'ConfigMap', name: 'sub-ca' }, undefined],
   };
-  for (const [sentence, [source, expected]] of Object.entries(cases)) it(sentence, () => assert.equal(authorityBehind(world(), 'shop', source), expected));
+  for (const [sentence, [source, expected]] of Object.entries(cases)) it(sentence, () => {
+    const { secret, ...caches } = world();
+    assert.equal(authorityBehind(caches, source, secret(source.name ?? '')), expected);
+  });
 
-  it('knows the Secrets of one namespace only', () => assert.equal(authorityBehind(world(), 'other', { kind: 'Secret', name: 'sub-ca', key: 'tls.crt' }), undefined));
+  it('knows the Secrets of one namespace only', () => {
+    const { secret, ...caches } = world();
+    assert.equal(authorityBehind(caches, { kind: 'Secret', name: 'sub-ca', key: 'tls.crt' }, secret('sub-ca', 'other')), undefined);
+  });
 });
 
 describe('trustersOf', () => {
