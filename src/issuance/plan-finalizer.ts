@@ -43,7 +43,7 @@ const MAY_COME_BACK: ReadonlySet<string> = new Set(['Gone', 'Unusable']);
 function release(certificate: TenantCertificate, { crl, namespaceIsGoing, unlisted }: FinalizerFacts, now: Date): FinalizerPlan {
   if (namespaceIsGoing) return notRevoked('its certificates were not revoked: the namespace is being deleted');
   if (crl.state === 'None' || isRetained(certificate.spec)) return { kind: 'remove' };
-  if (crl.state === 'Gone') return notRevoked('its certificates were not revoked: the issuer is gone');
+  if (crl.state === 'Gone') return notRevoked('its certificates were not revoked: the issuer is gone, or revoked itself');
   if (crl.state === 'Unusable') return waitForIssuer(certificate, crl.message, now);
   if (crl.published === undefined || !areRevoked(crl.published, revocationsOf(certificate), now)) return { kind: 'wait', message: 'its certificates are being revoked' };
   if (unlisted > 0) return notRevoked(`${unlisted} of its certificates could not be revoked: the CA that signed them, or its key, is gone`);

@@ -200,6 +200,20 @@ describe('revocation', { skip: missingCluster() }, () => {
     return items.some((each) => each.reason === reason && each.involvedObject?.name === name);
   };
 
+  it('issues nothing more from a CA that is revoked itself, until that is taken back', async () => {
+    const sub = { issuer: { kind: 'Secret', name: 'top-tls' }, commonName: 'sub', isCA: true, duration: '200h' };
+    const leaf = { issuer: { kind: 'Secret', name: 'sub-tls' } };
+    await world.certificate(namespace, 'top', { issuer: { kind: 'SelfSigned' }, commonName: 'top', isCA: true, duration: '300h' });
+    await world.certificate(namespace, 'sub', sub);
+    await issue('below', leaf);
+    await world.certificate(namespace, 'sub', { ...sub, revoked: { reason: 'cACompromise' } });
+    await world.refused(namespace, 'below', 'Revoked');
+    await world.certificate(namespace, 'late', { ...leaf, commonName: `late.${namespace}` });
+    await world.refused(namespace, 'late', 'Revoked');
+    await world.certificate(namespace, 'sub', sub);
+    await world.ready(namespace, 'late');
+  });
+
   it('never starts over from a state that it cannot read', async () => {
     const name = `tenant-${tenant}-authority-crl`;
     const data = await world.secret(SYSTEM_NAMESPACE, name);

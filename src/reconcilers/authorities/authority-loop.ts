@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { FINALIZER } from '../../api/names.ts';
 import type { TenantCertificate } from '../../api/tenant-certificate.ts';
 import type { Tenant } from '../../api/tenant.ts';
+import { desireCertificate } from '../../issuance/desired-certificate.ts';
 import type { WorkQueue } from '../../controller/work-queue.ts';
 import { authorityKey } from './authority.ts';
 import type { Authorities } from './authority.ts';
@@ -32,6 +33,7 @@ export function subscribeAuthorities(caches: Caches, authorities: Authorities, q
         // A Tenant's first certificate protects it from deletion: that is not to be waited for.
         if (concerns(key, before, after)) queues.authorities.addAfter(key, before === undefined ? 0 : GATHER_MS);
       }
+      for (const key of ownAuthorities(caches, before, after)) queues.authorities.add(key);
     }),
     caches.tenants.onChange((name, before, after, origin) => {
       if (origin !== 'write') queues.authorities.add(`Tenant/${name}`);
@@ -42,6 +44,12 @@ export function subscribeAuthorities(caches: Caches, authorities: Authorities, q
       for (const key of tenantCertificates(caches)) if (key.startsWith(`${namespace}/`)) queues.certificates.add(key);
     }),
   ];
+}
+
+/** Those whose CA was issued for it: revoked, it signs nothing more. */
+function ownAuthorities({ certificates }: Caches, before: TenantCertificate | undefined, after: TenantCertificate | undefined): string[] {
+  const keys = [before, after].flatMap((each) => (each?.spec.isCA ? [`Secret/${each.metadata.namespace}/${desireCertificate(each).secret.name}`] : []));
+  return [...new Set(keys)].filter((key) => certificates.keysBy(INDEX.authority, key).length > 0);
 }
 
 /** Its issuer, and where something is to be revoked also those that it had before. */

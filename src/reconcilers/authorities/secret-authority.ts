@@ -10,6 +10,7 @@ import { bringUpAuthority } from './bring-up-authority.ts';
 import { isRefusal, readCaSecret } from './read-ca-secret.ts';
 import { certificateNameOf } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { findRevoked } from './revoked-authority.ts';
 
 /** Publishes the state of authority `Secret/<namespace>/<name>`; while the Secret is not known yet, nothing. */
 export async function reconcileSecretAuthority(context: ReconcilerContext, key: string): Promise<{ readonly requeueAfterMs?: number }> {
@@ -17,7 +18,7 @@ export async function reconcileSecretAuthority(context: ReconcilerContext, key: 
   const reference = context.referencedSecrets.get({ namespace, name });
   if (reference.state === 'unknown') return {};
   if (reference.state === 'absent') return refuse(context, key, { reason: 'IssuerNotFound', message: `Secret ${namespace}/${name} does not exist` });
-  const observed = readCaSecret(reference.object);
+  const observed = findRevoked(context, reference.object) ?? readCaSecret(reference.object);
   return isRefusal(observed) ? refuse(context, key, observed) : await bringUp(context, { key, ca: { namespace, name }, observed, secret: reference.object });
 }
 

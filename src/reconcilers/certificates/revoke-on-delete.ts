@@ -62,7 +62,7 @@ function judge(run: CertificateRun, state: AuthorityState | 'self-signed'): [Ten
 }
 
 /** Nobody to wait for. */
-const GONE: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['IssuerNotFound', 'TenantNotFound']);
+const GONE: ReadonlySet<RefuseReason> = new Set<RefuseReason>(['IssuerNotFound', 'TenantNotFound', 'Revoked']);
 
 function crlFacts(state: AuthorityState | 'self-signed', kept: readonly Revocations[]): FinalizerFacts['crl'] {
   // What its issuer signed last cannot be listed while something is wrong with it, whoever else keeps a CRL.
