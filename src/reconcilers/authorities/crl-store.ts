@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { CRL_BUNDLE_KEY, crlKeys, readCrlState, writeCrlState } from '../../issuance/crl-state.ts';
 import type { CrlState } from '../../issuance/crl-state.ts';
+import { HOUR_MS, later } from '../../issuance/instant.ts';
 import { inspectCertificate } from '../../pki/inspect-certificate.ts';
 import type { StoredAnchor } from './authority.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
@@ -34,6 +35,8 @@ export type StoredCrlState =
 export class CrlStore {
   readonly #state: State;
   readonly #reference: StateReference;
+  /** What is to be written; absent: nothing is new. */
+  #next: State | undefined;
 
   constructor(context: Pick<ReconcilerContext, 'caches'>, reference: StateReference) {
     this.#reference = reference;
@@ -57,19 +60,39 @@ export class CrlStore {
     return state === undefined || pem === undefined ? { kind: 'malformed', pem } : { kind: 'read', state, pem };
   }
 
-  /** One write for all that is new. What was revoked by issuers that are retired is remembered: they may come back. */
-  async write(context: ReconcilerContext, signed: ReadonlyMap<string, Signed>, inForce: readonly string[]): Promise<void> {
-    const next: Record<string, string> = { ...this.#state };
-    for (const [id, { state, pem }] of signed) Object.assign(next, { [crlKeys(id).state]: writeCrlState(state), [crlKeys(id).crl]: pem });
-    next[CRL_BUNDLE_KEY] = inForce.map((id) => next[crlKeys(id).crl] ?? '').join('');
-    await writeState(context, this.#reference, next);
+  /** Beside the others that are new, for one write. False, and nothing is changed, where all of it together does not fit into the Secret. */
+  add(id: string, { state, pem }: Signed, { inForce, now }: { readonly inForce: readonly string[]; readonly now: Date }): boolean {
+    const next = { ...(this.#next ?? withoutExpired(this.#state, inForce, now)), [crlKeys(id).state]: writeCrlState(state), [crlKeys(id).crl]: pem };
+    const whole = { ...next, [CRL_BUNDLE_KEY]: inForce.map((each) => next[crlKeys(each).crl] ?? '').join('') };
+    if (sizeOf(whole) > LARGEST_SECRET) return false;
+    this.#next = whole;
+    return true;
+  }
+
+  async write(context: ReconcilerContext): Promise<void> {
+    if (this.#next !== undefined) await writeState(context, this.#reference, this.#next);
   }
 }
 
 /** More than this does not fit into a Secret, whose bound is 1 MiB. */
-export const LARGEST_SECRET = 1_000_000;
+const LARGEST_SECRET = 1_000_000;
 
-export function sizeOf({ state, pem }: Signed): number {
-  // The CRL stands there twice: by itself and in the bundle.
-  return writeCrlState(state).length + 2 * pem.length;
+function sizeOf(state: State): number {
+  return Object.entries(state).reduce((sum, [key, text]) => sum + key.length + text.length, 0);
+}
+
+/** A clock that is ahead for a while must not make anything be forgotten. */
+const FORGOTTEN_AFTER_MS = 35 * 24 * HOUR_MS;
+
+/** What was revoked by issuers that are retired is remembered until it has expired: they may come back. What cannot be read is left. */
+function withoutExpired(stored: State, inForce: readonly string[], now: Date): State {
+  const left: Record<string, string> = { ...stored };
+  for (const id of Object.keys(stored).flatMap((key) => /^([0-9a-f]{64})\.json$/u.exec(key)?.[1] ?? [])) {
+    const [keys, state] = [crlKeys(id), readCrlState(stored[crlKeys(id).state] ?? '')];
+    if (state === undefined || inForce.includes(id)) continue;
+    const entries = state.entries.filter(({ notAfter }) => later(notAfter, FORGOTTEN_AFTER_MS) > now);
+    if (entries.length > 0 || later(state.nextUpdate, FORGOTTEN_AFTER_MS) > now) left[keys.state] = writeCrlState({ ...state, entries });
+    else for (const key of [keys.state, keys.crl]) delete left[key];
+  }
+  return left;
 }

@@ -17,7 +17,7 @@ import type { AuthoritySource } from './authority-source.ts';
 import { doesNotFit, expiring, forbidden, incomplete, mayNotSign, postponed, tooLarge, unreadable } from './crl-notices.ts';
 import { readCrlMark, writeCrlMark } from './crl-mark.ts';
 import type { CrlMark } from './crl-mark.ts';
-import { crlIssuerId, crlSecretName, CrlStore, LARGEST_SECRET, sizeOf } from './crl-store.ts';
+import { crlIssuerId, crlSecretName, CrlStore } from './crl-store.ts';
 import type { Signed } from './crl-store.ts';
 import { INDEX } from '../reconciler-context.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
@@ -47,7 +47,6 @@ interface Kept {
   /** In force; absent where there is none and none can be signed. */
   readonly crl?: StoredCrl;
   readonly current?: Signed;
-  readonly isNew: boolean;
   readonly notices: readonly Notice[];
   readonly recheckAt?: Date;
 }
@@ -69,14 +68,15 @@ export async function keepCrls(context: ReconcilerContext, source: AuthoritySour
   const lacking = issuersOf(rotation).filter((sha256) => isLost || mark.incomplete.includes(sha256));
   // Said before it is made anew: nobody could tell afterwards.
   if (isLost) await writeCrlMark(context, source, lacking);
-  await storeNew(context, store, kept);
+  await store.write(context);
   await writeCrlMark(context, source, lacking);
   return summarise(kept, lacking.length === 0 ? [] : [incomplete(source)]);
 }
 
-async function keepEach(context: ReconcilerContext, { groups, ...task }: Omit<Task, 'group'> & { readonly groups: readonly Group[] }): Promise<Kept[]> {
+async function keepEach(context: ReconcilerContext, { groups, ...task }: Omit<Task, 'group' | 'inForce'> & { readonly groups: readonly Group[] }): Promise<Kept[]> {
   const kept: Kept[] = [];
-  for (const group of groups) kept.push(await keepOne(context, { ...task, group }));
+  const inForce = groups.map(({ id }) => id);
+  for (const group of groups) kept.push(await keepOne(context, { ...task, group, inForce }));
   const missing = kept.find(({ crl }) => crl === undefined);
   if (missing === undefined) return kept;
   throw new RefusedError({ reason: 'CRLExpired', message: missing.notices[0]?.message ?? `${task.source.name} has no CRL for an anchor that is in use` });
@@ -152,26 +152,28 @@ interface Task {
   readonly source: AuthoritySource;
   readonly store: CrlStore;
   readonly group: Group;
+  /** Identifiers of all groups. */
+  readonly inForce: readonly string[];
   readonly revocations: readonly Revocation[];
 }
 
-async function keepOne(context: ReconcilerContext, { source, store, group, revocations }: Task): Promise<Kept> {
+async function keepOne(context: ReconcilerContext, { source, store, group, inForce, revocations }: Task): Promise<Kept> {
   const { id, issuers, anchors, signer } = group;
   const before = store.read(id);
   const now = context.now();
-  if (before.kind === 'malformed') return { group, isNew: false, notices: [unreadable(store.place)], ...describeForeign(before.pem, issuers[0]) };
+  if (before.kind === 'malformed') return { group, notices: [unreadable(store.place)], ...describeForeign(before.pem, issuers[0]) };
   const current = before.kind === 'none' ? undefined : before;
-  const inForce = { group, isNew: false, ...(current && { current, crl: describeCrl(current) }) };
-  if (signer === undefined) return { ...inForce, notices: expiring(source, current, now) };
+  const unchanged = { group, ...(current && { current, crl: describeCrl(current) }) };
+  if (signer === undefined) return { ...unchanged, notices: expiring(source, current, now) };
   const alsoSHA256 = issuers.filter((sha256) => sha256 !== signer.sha256);
   const mine = revocations.filter(({ issuerSHA256 }) => issuers.includes(issuerSHA256));
   const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs }, now);
-  if (plan.kind === 'keep') return { ...inForce, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt };
+  if (plan.kind === 'keep') return { ...unchanged, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt };
   const pem = await sign(signer, anchors, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
   const next = { state: plan.state, pem };
-  if (sizeOf(next) > LARGEST_SECRET) return { ...inForce, notices: [doesNotFit(source, next, current)] };
+  if (!store.add(id, next, { inForce, now })) return { ...unchanged, notices: [doesNotFit(source, next, current)] };
   context.log.info({ authority: source.name, reason: plan.reason, number: plan.state.number.toString(), entries: plan.entries.length, nextUpdate: plan.state.nextUpdate, issuerSHA256: signer.sha256 }, 'crl signed');
-  return { group, isNew: true, current: next, crl: describeCrl(next), notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
+  return { group, current: next, crl: describeCrl(next), notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
 }
 
 function describeCrl({ state, pem }: Signed): StoredCrl {
@@ -190,11 +192,6 @@ async function sign(signer: Issuer, anchors: readonly Buffer[], content: Paramet
   const crl = readCrl(pem);
   if (crl === undefined || anchors.some((anchor) => verifyCrl(crl, anchor) !== 'Valid')) throw new Error('the CRL just signed could not be verified');
   return pem;
-}
-
-async function storeNew(context: ReconcilerContext, store: CrlStore, kept: readonly Kept[]): Promise<void> {
-  const signed = kept.flatMap(({ group: { id }, current, isNew }) => (isNew && current !== undefined ? [[id, current] as const] : []));
-  if (signed.length > 0) await store.write(context, new Map(signed), kept.map(({ group: { id } }) => id));
 }
 
 function summarise(kept: readonly Kept[], said: readonly Notice[]): KeptCrls {

@@ -165,6 +165,29 @@ describe('keepCrls', () => {
     assert.equal(store.writesOf(KEY), 1);
   });
 
+  it('counts what retired authorities have left in the Secret, too', async () => {
+    for (let index = 0; index < 8; index += 1) issue(`new-${index}`, serials(index, 500), { revoked: true, issuer: second.issuer });
+    assert.equal((await keep(source(second.issuer), publishing(second))).crls.length, 1);
+    store = new StateStore();
+    for (let index = 0; index < 6; index += 1) issue(`old-${index}`, serials(index, 500), { revoked: true });
+    await keep();
+    await assert.rejects(keep(source(second.issuer), publishing(second)), /does not fit into a Secret/);
+    assert.equal(Object.keys(store.secrets.get(KEY)?.data ?? {}).length, 3);
+  });
+
+  it('forgets a retired authority when all that it has revoked has long expired', async () => {
+    issue('old', ['0A'], { revoked: true });
+    await keep();
+    certificates.replace([], '99');
+    const keysAfter = async (days: number) => {
+      now = new Date(NOW.getTime() + days * DAY);
+      await keep(source(second.issuer), publishing(second));
+      return Object.keys(store.secrets.get(KEY)?.data ?? {}).length;
+    };
+    // Two for each of both, and the bundle.
+    assert.deepEqual([await keysAfter(31), await keysAfter(60), await keysAfter(66)], [5, 5, 3]);
+  });
+
   it('never gives a number twice when two are at work', async () => {
     const { crls } = await keep();
     issue('bad', ['0B'], { revoked: true });
