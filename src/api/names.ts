@@ -56,7 +56,7 @@ export const OWN_ANNOTATION = {
 /** Condition of the operator's own Deployment: the API server reaches the webhook, as the last self-test found. */
 export const WEBHOOK_CONDITION = `${GROUP}/WebhookAnswers`;
 
-/** On a CA Secret: "true" has a CRL kept for it before anything is revoked. */
+/** On a CA Secret, or on the TenantCertificate it was written for: "true" has a CRL kept for it before anything is revoked. */
 export const CRL_ANNOTATION = `${GROUP}/crl`;
 
 export const LABEL = {

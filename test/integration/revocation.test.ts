@@ -141,6 +141,15 @@ describe('revocation', { skip: missingCluster() }, () => {
     assert.match((await world.secret(namespace, 'asking-ca-crl'))['ca.crl'] ?? '', /BEGIN X509 CRL/);
   });
 
+  it('begins to keep one when the object of a CA asks for it', async () => {
+    const ca = { issuer: { kind: 'SelfSigned' }, commonName: 'own-ca', isCA: true };
+    await world.certificate(namespace, 'own-ca', ca);
+    await issue('own', { issuer: { kind: 'Secret', name: 'own-ca-tls' } });
+    await assert.rejects(world.secret(namespace, 'own-ca-tls-crl'), isNotFound);
+    await world.certificate(namespace, 'own-ca', ca, { 'tenant-mtls.dev/crl': 'true' });
+    await eventually(async () => assert.match((await world.configMap(namespace, 'own'))['trust-0.crl'] ?? '', /BEGIN X509 CRL/), SLOW);
+  });
+
   it('shuts nobody out for a root that may not sign CRLs, and says that nothing can be revoked', async () => {
     using folder = new OpensslFolder();
     const { certificate, key } = folder.selfSigned('mute', { extensions: ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,digitalSignature,keyCertSign'] });

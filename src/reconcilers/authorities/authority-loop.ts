@@ -46,7 +46,7 @@ export function subscribeAuthorities(caches: Caches, authorities: Authorities, q
   ];
 }
 
-/** Those whose CA was issued for it: revoked, it signs nothing more. */
+/** Those whose CA was issued for it: revoked, it signs nothing more; its annotation may ask for a CRL. */
 function ownAuthorities({ certificates }: Caches, before: TenantCertificate | undefined, after: TenantCertificate | undefined): string[] {
   const keys = [before, after].flatMap((each) => (each?.spec.isCA ? [`Secret/${each.metadata.namespace}/${desireCertificate(each).secret.name}`] : []));
   return [...new Set(keys)].filter((key) => certificates.keysBy(INDEX.authority, key).length > 0);
