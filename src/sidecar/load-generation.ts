@@ -5,7 +5,7 @@ import { createSecureContext, getCACertificates, type SecureContext, type Secure
 import type { Manifest } from '../api/manifest.ts';
 import type { KeyPairFiles, ListenerModel, ListenerTlsModel, ProxyModel, TlsParameters, TrustModel, UpstreamModel, UpstreamTlsModel } from '../proxy-model/model.ts';
 import type { ListenerTlsView } from './listener-view.ts';
-import { attempt, loadTrust, pemBlocks } from './load-trust.ts';
+import { attempt, loadTrust, pemBlocks, pemTexts } from './load-trust.ts';
 import { readPeerCertificate } from './peer-certificate.ts';
 import type { FileSet } from './read-file-set.ts';
 import type { Trust } from './trust.ts';
@@ -129,8 +129,10 @@ class Loader {
   #trustOptions(model: TrustModel | undefined): SecureContextOptions {
     if (model === undefined) return { ca: [] };
     const anchors = this.#file(model.certificates);
-    const crl = this.#file(model.crls);
-    return { ca: [...(model.system ? getCACertificates('default') : []), ...(anchors === undefined ? [] : [anchors])], ...(crl === undefined ? {} : { crl }) };
+    const crls = this.#file(model.crls);
+    // One by one: of several CRLs in one text Node takes the first and says nothing, and everybody under the others would be refused.
+    const crl = crls === undefined ? {} : { crl: pemTexts(crls, 'X509 CRL') };
+    return { ca: [...(model.system ? getCACertificates('default') : []), ...(anchors === undefined ? [] : [anchors])], ...crl };
   }
 
   #file(path: string | undefined): Buffer | undefined {

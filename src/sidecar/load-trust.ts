@@ -52,9 +52,15 @@ function subjectHexOf(der: Buffer): string {
   return subject === undefined ? '' : der.toString('hex', subject.start, subject.end);
 }
 
+/** DER of each block. */
 export function pemBlocks(pem: Buffer, label: string): Buffer[] {
-  const pattern = new RegExp(`-----BEGIN ${label}-----([A-Za-z0-9+/=\\s]+)-----END ${label}-----`, 'g');
-  return [...pem.toString('latin1').matchAll(pattern)].map(([, base64 = '']) => Buffer.from(base64, 'base64'));
+  return pemTexts(pem, label).map((text) => Buffer.from(text.replaceAll(/-----[A-Z0-9 ]+-----/g, ''), 'base64'));
+}
+
+/** Each block by itself, still PEM. */
+export function pemTexts(pem: Buffer, label: string): string[] {
+  const pattern = new RegExp(`-----BEGIN ${label}-----[A-Za-z0-9+/=\\s]+-----END ${label}-----`, 'g');
+  return pem.toString('latin1').match(pattern) ?? [];
 }
 
 /** `what: reason`, without the library's message, which may quote what it read. */

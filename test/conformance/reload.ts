@@ -112,6 +112,17 @@ export function describeReload(engine: Engine, fleet: () => Fleet): void {
     assert.equal(await serialShown(proxy.port('https')), new X509Certificate(renewed.cert).serialNumber);
   });
 
+  it('checks the CRL of every authority it trusts, each for its own clients', async () => {
+    await using backend = await HttpBackend.start();
+    const { customer, partner, alice } = fleet();
+    const [bob, mallory] = [await partner.issue('bob'), await partner.issue('mallory')];
+    partner.revoke(mallory);
+    const trust = trustOf(0, [[customer, 'customer'], [partner, 'partner']], [await customer.crl(), await partner.crl()]);
+    await using proxy = await engine.start(await aSetup(fleet(), backend.port, { trust }));
+    const statuses = await Promise.all([alice, bob, mallory].map(async (client) => (await send(proxy.port('https'), client, '/')).status));
+    assert.deepEqual(statuses, [200, 200, 400]);
+  });
+
   it('refuses a client that has been revoked, on new connections and on the one it has open', { skip: !engine.abilities.has('cutsRevoked') }, async () => {
     await using backend = await HttpBackend.start();
     const { customer, alice } = fleet();
