@@ -98,7 +98,8 @@ describe('a CA Secret', { skip: missingCluster() }, () => {
         assert.match(message, says);
         assert.ok(message.includes(`Secret ${certificates.namespace}/${name}-ca`), `names the Secret: ${message}`);
         const event = await certificates.hasEvent(name, reason);
-        assert.deepEqual([event.type, event.message], ['Warning', message]);
+        assert.equal(event.type, 'Warning');
+        assert.ok(event.message.startsWith(message), event.message);
         await putCa(`${name}-ca`, ca);
         const { status } = await certificates.ready(name);
         assert.equal(status?.failedIssuanceAttempts, undefined);

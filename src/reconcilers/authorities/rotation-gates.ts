@@ -10,6 +10,7 @@ import { sha256Hex } from '../../pki/inspect-certificate.ts';
 import type { StoredAnchor } from './authority.ts';
 import { certificateNameOf } from '../owned-secret.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
+import { trustersOf } from '../certificates/trusted-authority.ts';
 import { INDEX } from '../reconciler-context.ts';
 import type { Caches } from '../reconciler-context.ts';
 
@@ -37,8 +38,7 @@ export function measureGates(caches: Caches, authority: string, { anchors, activ
   const isPatient = phaseMs < PATIENCE_MS;
   const all = new Set(caches.certificates.by(INDEX.authority, authority));
   const issued = [...all].filter((certificate) => isServed(certificate) && (isPatient || isReady(certificate)));
-  // A copy of an anchor in somebody's own Secret or ConfigMap does not follow the replacement.
-  const trusting = holders(caches, anchors).filter((certificate) => !all.has(certificate) && isServed(certificate) && isReady(certificate) && (isPatient || trustsAll(caches, certificate, anchors)));
+  const trusting = holders(caches, authority, anchors).filter((certificate) => !all.has(certificate) && isServed(certificate) && isReady(certificate) && (isPatient || trustsAll(caches, certificate, anchors)));
   const caFile = sha256Hex(Buffer.from(anchors.map(({ pem }) => pem).join('')));
   const unwritten = [
     ...issued.filter((certificate) => (secretOf(caches, certificate)?.files['caCerts/ca.crt'] ?? caFile) !== caFile),
@@ -64,11 +64,13 @@ function isServed({ metadata, status }: TenantCertificate): boolean {
   return metadata.deletionTimestamp === undefined && !(ready?.status === 'False' && LEFT_BEHIND.has(ready.reason));
 }
 
-/** Whose bundles hold one of the anchors, whatever their `trust` names: the authority, its CA Secret, the Secret of a certificate of it. */
-function holders({ certificates, configMaps }: Caches, anchors: readonly StoredAnchor[]): TenantCertificate[] {
-  const wanted = new Set(anchors.map(({ sha256 }) => sha256));
-  const holding = [...configMaps.values()].filter(({ trusts }) => trusts.some((sha256) => wanted.has(sha256)));
-  return holding.flatMap((configMap) => certificates.get(`${configMap.metadata.namespace}/${certificateNameOf(configMap)}`) ?? []);
+/**
+ * Who trusts the authority (it, its CA Secret, the Secret of a certificate of it) and has one of the anchors in a bundle. Copies of the CA elsewhere,
+ * such as the same CA in another namespace's Secret, are replaced by whoever keeps them, and wait for nobody here.
+ */
+function holders(caches: Caches, authority: string, anchors: readonly StoredAnchor[]): TenantCertificate[] {
+  const certificates = [...trustersOf(caches, authority)].flatMap((key) => caches.certificates.get(key) ?? []);
+  return certificates.filter((certificate) => trustedOf(caches, certificate, anchors).length > 0);
 }
 
 /** Whoever names a Tenant in `trust` must not be able to keep its old CA alive by a fault of their own. */

@@ -26,7 +26,8 @@ interface Situation {
   readonly secret?: { readonly anchors: readonly { pem: string }[]; readonly issuer: string };
   /** Absent: there is no ConfigMap. */
   readonly bundle?: readonly { pem: string }[];
-  readonly trusting?: boolean;
+  /** It is issued by another authority, and names this one in its trust, or has a copy of its anchor by chance. */
+  readonly trusting?: boolean | 'a copy';
   readonly loaded?: boolean;
   /** The phase has lasted this long. */
   readonly hours?: number;
@@ -35,7 +36,7 @@ interface Situation {
 function measure({ certificate = {}, ready, secret, bundle, trusting = false, loaded = true, hours = 0 }: Situation) {
   const base = aTenantCertificate();
   const status = ready === undefined ? {} : { status: { conditions: [{ type: 'Ready', status: 'False' as const, reason: ready, message: '', lastTransitionTime: '' }] } };
-  const certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => (trusting ? [] : [AUTHORITY]) } });
+  const certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => (trusting === false ? [AUTHORITY] : []), [INDEX.trust]: () => (trusting === true ? [AUTHORITY] : []) } });
   certificates.upsert({ ...base, metadata: { ...base.metadata, ...certificate, resourceVersion: '1' }, ...status });
   const secrets = new Cache<OwnedSecret>({ logger: quiet });
   const annotations = { [OWN_ANNOTATION.certificateName]: 'hello' };
@@ -75,6 +76,7 @@ describe('measureGates', () => {
     'waits for a fault almost an hour': [{ secret: both, bundle: [OLD], ready: 'TrustSourceMissing', hours: 0.99 }, 'loaded inUse < shop/hello'],
     'waits longer for whoever has no fault': [{ secret: both, bundle: [OLD], hours: 48 }, 'loaded inUse < shop/hello'],
     'waits no longer than an hour for a copy of an old anchor': [{ trusting: true, bundle: [OLD, FOREIGN], hours: 1 }, 'written reissued loaded'],
+    'waits for nobody who has a copy of the anchor from elsewhere': [{ trusting: 'a copy', bundle: [OLD, FOREIGN] }, 'written reissued loaded'],
     'waits for nobody who trusts others only': [{ trusting: true, bundle: [FOREIGN], loaded: false }, 'written reissued loaded'],
     'waits for nobody who is being deleted': [{ secret: both, bundle: [OLD], certificate: { deletionTimestamp: '2026-11-01T00:00:00Z' } }, 'written reissued loaded'],
   };
