@@ -136,6 +136,11 @@ printTable(['round', 'raw /s', 'operator /s', 'ratio', 'operator CPU ms each', '
 console.log(`median ratio ${(100 * median(ratios)).toFixed(0)} % (goal: 60 %); idle RSS ${idleRss.toFixed(0)} MiB (goal: 120)\n`);
 
 await operator.stop();
+await eventually(async () => {
+  const { items } = await admin.list(resources.Namespace);
+  const going = items.filter(({ metadata }) => metadata?.deletionTimestamp !== undefined).length;
+  if (going > 0) throw new Error(`${going} namespaces of earlier rounds are still being deleted`);
+}, { timeoutMs: 300_000, intervalMs: 1000 });
 const before = await admin.list<TenantCertificate>(resources.TenantCertificate, { namespace: last });
 const METRICS_PORT = 18_080;
 const QUIET_MS = 1500;
