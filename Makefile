@@ -12,7 +12,7 @@ endif
 
 UNIT_TESTS := $(filter-out test/integration/% test/e2e/%,$(wildcard test/*/*.test.ts test/*/*/*.test.ts))
 
-.PHONY: help deps demo demo-down test cluster cluster-down images deploy undeploy unit integration e2e lint types generate golden verify bench soak
+.PHONY: help deps demo demo-down test cluster cluster-down images deploy undeploy unit integration e2e list-unit lint types generate golden verify bench soak
 
 help: ## print this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  \1\t\2/' | expand -t 18
@@ -36,6 +36,7 @@ cluster: deps ## the embedded Kubernetes alone; kubeconfig at .cluster/kubeconfi
 
 cluster-down: ## remove the embedded Kubernetes
 	@hack/cluster/down
+	@CLUSTER=integration hack/cluster/down
 
 images: deps ## build the images and load them into the embedded cluster
 	@hack/images/build all
@@ -52,6 +53,9 @@ test: deps ## everything CI runs: lint, types, generated files, unit, integratio
 
 unit: deps ## unit tests: no cluster, real sockets and binaries
 	@node --test --test-timeout=300000 --test-reporter=spec $(UNIT_TESTS)
+
+list-unit:
+	@echo $(UNIT_TESTS)
 
 integration: deps ## the operator against a real API server (make cluster first)
 	@node --test --test-concurrency=1 --test-reporter=spec 'test/integration/*.test.ts'

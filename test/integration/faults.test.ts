@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { resources } from '../../src/kube/resources.ts';
@@ -162,7 +161,7 @@ describe('the operator behind a network that fails', { skip: missingCluster() },
   });
 
   it('survives a restart of the API server', { skip: embeddedCluster() === undefined ? 'SKIPPED: this cluster is not the embedded one, so its API server is not ours to restart' : false }, async () => {
-    const component = (action: 'start' | 'stop') => execFileSync(join(embeddedCluster() ?? '', action), ['kube-apiserver'], { stdio: 'ignore' });
+    const component = (action: 'start' | 'stop') => embeddedCluster()?.(action, 'kube-apiserver');
     const before = names('before', 10);
     for (const name of before) await apply(name);
     component('stop');
@@ -189,8 +188,9 @@ describe('the operator behind a network that fails', { skip: missingCluster() },
   });
 });
 
-/** The folder with the commands of the embedded cluster that KUBECONFIG belongs to. */
-function embeddedCluster(): string | undefined {
-  const folder = join(dirname(kubeConfigPath()), '../hack/cluster');
-  return kubeConfigPath().endsWith('/.cluster/kubeconfig') && existsSync(join(folder, 'stop')) ? folder : undefined;
+/** Starts and stops components of the embedded cluster that KUBECONFIG belongs to (see CLUSTER in hack/cluster). */
+function embeddedCluster(): ((action: 'start' | 'stop', component: string) => void) | undefined {
+  const [, checkout, name] = /^(.*)\/\.cluster(?:-(\w+))?\/kubeconfig$/.exec(kubeConfigPath()) ?? [];
+  if (checkout === undefined || !existsSync(`${checkout}/hack/cluster/stop`)) return undefined;
+  return (action, component) => void execFileSync(`${checkout}/hack/cluster/${action}`, [component], { stdio: 'ignore', env: { ...process.env, CLUSTER: name ?? '' } });
 }

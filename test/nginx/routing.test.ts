@@ -11,7 +11,7 @@ import { renderNginx } from '../../src/nginx/render-nginx.ts';
 import { buildProxyModel } from '../../src/proxy-model/build-proxy-model.ts';
 import type { TrustLookup } from '../../src/proxy-model/trust-lookup.ts';
 import { withManifest } from '../support/mounted-set.ts';
-import { NginxSidecar, freePort } from '../support/nginx-sidecar.ts';
+import { NginxSidecar, eventually, freePort } from '../support/nginx-sidecar.ts';
 import { nginxRoot } from '../support/nginx-root.ts';
 import { aProxySpec } from '../support/proxy-specs.ts';
 import { TestCa } from '../support/test-ca.ts';
@@ -220,13 +220,13 @@ describe('routes of the nginx sidecar', { skip: 'missing' in root ? root.missing
 
   it('writes the access log as one JSON object to a line, refusals with their reason', async () => {
     await sidecar.get('/no', { port: ports.rules });
-    const lines = sidecar.log.split('\n').filter((line) => line.startsWith('{"time"')).map((line) => JSON.parse(line) as Record<string, unknown>);
-    const refused = lines.find(({ verify, listener }) => verify === 'NONE' && listener === 'rules');
-    assert.equal(refused?.['status'], 400);
-    const answered = lines.find(({ listener, route }) => listener === 'rules' && route === '2');
+    const lines = (): Record<string, unknown>[] => sidecar.log.split('\n').filter((line) => line.startsWith('{"time"')).map((line) => JSON.parse(line) as Record<string, unknown>);
+    const refused = await eventually(() => lines().find(({ verify, listener }) => verify === 'NONE' && listener === 'rules'), 'the refusal in the access log');
+    assert.equal(refused['status'], 400);
+    const answered = lines().find(({ listener, route }) => listener === 'rules' && route === '2');
     assert.equal(answered?.['upstream'], 'app');
     assert.equal(answered['subject'], 'CN=alice,O=Customer');
-    const tcp = lines.filter(({ listener }) => listener === 'tcp');
+    const tcp = lines().filter(({ listener }) => listener === 'tcp');
     assert.ok(tcp.some(({ upstream, status }) => upstream === 'echo' && status === 200));
     assert.ok(tcp.some(({ upstream, subject }) => upstream === '' && subject === 'CN=alice.evil'));
   });

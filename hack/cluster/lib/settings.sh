@@ -1,10 +1,11 @@
 # Where everything of this checkout's cluster lives, and the addresses that are its own.
 # Rule: whatever is machine-wide (ports, addresses, the veth, the cgroup) is derived from the checkout's path,
 # moved on where something else already has it, and recorded in .cluster/settings for as long as the cluster lives.
+# CLUSTER=NAME is a second cluster of the same checkout, in .cluster-NAME, which shares nothing with the first.
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
 here=$checkout/hack/cluster
-state=$checkout/.cluster
+state=$checkout/.cluster${CLUSTER:+-$CLUSTER}
 bin=$state/bin
 pki=$state/pki
 run=$state/run
@@ -14,7 +15,7 @@ cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/tenant-mtls
 kubernetes_version=v1.35.4
 node_name=tenant-mtls-node
 
-path_hash=$(printf '%s' "$checkout" | sha256sum)
+path_hash=$(printf '%s' "${state%/.cluster}" | sha256sum)
 cluster_id=${path_hash:0:8}
 node_cgroup=tenant-mtls-$cluster_id
 host_link=tmtls-$cluster_id
