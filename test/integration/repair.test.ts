@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { ConfigMap, Secret } from '../../src/api/object-meta.ts';
+import type { KubeObject } from '../../src/kube/object.ts';
 import { resources } from '../../src/kube/resources.ts';
 import { connect, eventually, freshNamespace, missingCluster } from '../support/cluster.ts';
 import { newAuthority } from '../support/authority.ts';
@@ -272,20 +273,7 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
     assert.match((await certificates.leaf('wanted-tls')).subject, /younger/);
   });
 
-  describe('restored from a backup with new uids', { concurrency: 4 }, () => {
-    it('is adopted, and nothing is issued', async () => {
-      const before = await issue('restored');
-      await certificates.delete('restored', 'Orphan');
-      await eventually(async () => await assert.rejects(certificates.get('restored')));
-      const after = await issue('restored');
-      assert.notEqual(after.metadata.uid, before.metadata.uid);
-      assert.deepEqual([after.status?.serialNumber, after.status?.revision], [before.status?.serialNumber, before.status?.revision]);
-      for (const { metadata } of [await certificates.secret('restored-tls'), await certificates.configMap('restored-proxy')]) {
-        assert.deepEqual(metadata.ownerReferences?.map(({ uid }) => uid), [after.metadata.uid]);
-      }
-      assert.equal(issuances('restored'), 1);
-    });
-
+  describe('restored from a backup with new uids', () => {
     it('is given its new owner when it still names the old one', async () => {
       const { metadata } = await issue('stale-owner');
       const stale = [{ apiVersion: 'tenant-mtls.dev/v1alpha1', kind: 'TenantCertificate', name: 'stale-owner', uid: '11111111-2222-3333-4444-555555555555', controller: true }];
@@ -299,6 +287,39 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
         }
       }, SOON);
       await certificates.ready('stale-owner');
+    });
+
+    it('is adopted, and nothing is issued', async () => {
+      const before = await issue('restored');
+      // Away with the operator and then with the object, as a cluster that begins with the backup never had either.
+      await operator.stop();
+      for (const [resource, name] of [[resources.Secret, 'restored-tls'], [resources.ConfigMap, 'restored-proxy']] as const) {
+        await admin.mergePatch(resource, { namespace, name }, { metadata: { ownerReferences: null } });
+      }
+      await admin.mergePatch(resources.TenantCertificate, { namespace, name: 'restored' }, { metadata: { finalizers: null } });
+      await certificates.delete('restored');
+      await eventually(async () => await assert.rejects(certificates.get('restored')));
+      await certificates.apply('restored', spec('restored'));
+      operator = await startOperator(cluster);
+      const after = await certificates.ready('restored');
+      assert.notEqual(after.metadata.uid, before.metadata.uid);
+      assert.deepEqual([after.status?.serialNumber, after.status?.revision], [before.status?.serialNumber, before.status?.revision]);
+      for (const { metadata } of [await certificates.secret('restored-tls'), await certificates.configMap('restored-proxy')]) {
+        assert.deepEqual(metadata.ownerReferences?.map(({ uid }) => uid), [after.metadata.uid]);
+      }
+      assert.equal(issuances('restored'), 0);
+    });
+
+    it('is replaced when its deletion has revoked it meanwhile', async () => {
+      await admin.mergePatch(resources.Secret, { namespace, name: 'shop-ca' }, { metadata: { annotations: { 'tenant-mtls.dev/crl': 'true' } } });
+      await eventually(async () => await certificates.secret('shop-ca-crl'), SOON);
+      const before = await issue('revoked-meanwhile');
+      const { metadata: { labels, annotations }, type, data } = await certificates.secret('revoked-meanwhile-tls');
+      await certificates.delete('revoked-meanwhile');
+      await eventually(async () => await assert.rejects(certificates.secret('revoked-meanwhile-tls')), SOON);
+      await admin.create(resources.Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: 'revoked-meanwhile-tls', labels, annotations }, type, data } as KubeObject);
+      const after = await issue('revoked-meanwhile');
+      assert.notEqual(after.status?.serialNumber, before.status?.serialNumber);
     });
   });
 });

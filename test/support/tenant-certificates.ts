@@ -45,8 +45,8 @@ export class TenantCertificates {
     return await this.#cluster.admin.get<TenantCertificate>(resources.TenantCertificate, { namespace: this.namespace, name });
   }
 
-  async delete(name: string, propagationPolicy: 'Background' | 'Orphan' = 'Background'): Promise<void> {
-    await this.#cluster.admin.delete(resources.TenantCertificate, { namespace: this.namespace, name }, { propagationPolicy });
+  async delete(name: string): Promise<void> {
+    await this.#cluster.admin.delete(resources.TenantCertificate, { namespace: this.namespace, name }, { propagationPolicy: 'Background' });
   }
 
   async secret(name: string): Promise<Secret> {
