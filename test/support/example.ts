@@ -1,4 +1,5 @@
 // Applies a folder of deploy/examples as it stands, and takes it away again.
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { loadAll } from 'js-yaml';
 import type { KubeObject } from '../../src/kube/object.ts';
@@ -16,7 +17,11 @@ export async function applyExample(cluster: Cluster, file: string): Promise<read
   const { admin } = cluster;
   const objects = loadAll(await readFile(EXAMPLES + file, 'utf8')) as Manifest[];
   for (const object of objects) {
-    await eventually(async () => await admin.applyServerSide(resources[object.kind], object), { timeoutMs: 60_000, intervalMs: 500 });
+    await eventually(async () => {
+      const applied = await admin.applyServerSide(resources[object.kind], object);
+      // A namespace that is going can be applied to, but nothing can be made in it.
+      assert.equal(applied.metadata?.deletionTimestamp, undefined, `${object.kind} ${object.metadata.name} of an earlier run is still going`);
+    }, { timeoutMs: 60_000, intervalMs: 500 });
     cluster.cleanups.push(async () => await remove(cluster, object));
   }
   return objects;
