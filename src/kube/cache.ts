@@ -20,8 +20,11 @@ export type CacheOptions<T> = {
   readonly prune?: (object: T) => T;
 };
 
-/** Uids of deleted objects whose late events and answers must not bring them back; more than could be in flight. */
+/** Objects that are gone, whose late events and answers must not bring them back; more than could be in flight. */
 const TOMBSTONES = 4096;
+
+/** Of an object that we have deleted: nothing about it is ever news. */
+const FOR_EVER = undefined;
 
 export class Cache<T extends KubeObject> {
   readonly #logger: Logger;
@@ -29,7 +32,8 @@ export class Cache<T extends KubeObject> {
   readonly #objects = new Map<string, T>();
   readonly #indexes: Indexes<T>;
   readonly #handlers = new Set<ChangeHandler<T>>();
-  readonly #tombstones = new Set<string>();
+  /** By uid, the resourceVersion with which it went. */
+  readonly #tombstones = new Map<string, string | undefined>();
   #hasSynced = false;
   /** The server's time, so to speak: of the last list or event. */
   readonly #heardAt = new Map<string | undefined, string | undefined>();
@@ -87,6 +91,7 @@ export class Cache<T extends KubeObject> {
 
   /** An object that we have deleted and that is gone (not one that waits for its finalizers). */
   observeDeleted(object: T): void {
+    this.#bury(object, FOR_EVER);
     this.#drop(object, 'write');
   }
 
@@ -96,9 +101,10 @@ export class Cache<T extends KubeObject> {
     this.#accept(object, 'watch');
   }
 
-  /** Deleted, says the watch; the event carries the resourceVersion of the deletion. */
+  /** Deleted, or no longer selected by its labels: a watch calls both a deletion. The event carries the resourceVersion of it. */
   remove(object: T): void {
     this.#hear(object);
+    this.#bury(object, object.metadata?.resourceVersion);
     this.#drop(object, 'watch');
   }
 
@@ -131,26 +137,31 @@ export class Cache<T extends KubeObject> {
   }
 
   #accept(object: T, origin: Origin): void {
-    if (this.#tombstones.has(object.metadata?.uid ?? '')) return;
+    if (this.#isBuried(object)) return;
     const key = keyOf(object);
     const current = this.#objects.get(key);
     if (current !== undefined && !isNewer(object.metadata?.resourceVersion, current.metadata?.resourceVersion)) return;
     this.#set(key, object, origin);
   }
 
-  /** A uid is never used again: what comes late about this object is ignored, and a successor of its name stays. */
+  /** A successor of its name, which has another uid, stays. */
   #drop(object: T, origin: Origin): void {
     const key = keyOf(object);
-    this.#bury(object);
     if (this.#objects.get(key)?.metadata?.uid === object.metadata?.uid) this.#set(key, undefined, origin);
   }
 
-  #bury(object: T): void {
-    const uid = object.metadata?.uid;
-    if (uid === undefined) return;
-    this.#tombstones.add(uid);
+  /** What is younger than its going is no latecomer: somebody took its label away, and it was put back. */
+  #isBuried({ metadata }: T): boolean {
+    const uid = metadata?.uid ?? '';
+    return this.#tombstones.has(uid) && (compareResourceVersions(metadata?.resourceVersion, this.#tombstones.get(uid)) ?? 0) <= 0;
+  }
+
+  #bury({ metadata }: T, goneAt: string | undefined): void {
+    if (metadata?.uid === undefined) return;
+    this.#tombstones.delete(metadata.uid);
+    this.#tombstones.set(metadata.uid, goneAt);
     if (this.#tombstones.size <= TOMBSTONES) return;
-    for (const oldest of this.#tombstones) return void this.#tombstones.delete(oldest);
+    for (const oldest of this.#tombstones.keys()) return void this.#tombstones.delete(oldest);
   }
 
   #set(key: string, after: T | undefined, origin: Origin): void {

@@ -75,11 +75,25 @@ describe('issuing from a CA Secret', { skip: missingCluster() }, () => {
     await eventually(async () => assert.equal((await get('hello')).status?.revision, (before?.revision ?? 0) + 2));
   });
 
-  it('puts a removed label back without issuing again', async () => {
+  it('puts a label that was removed or changed back without issuing again, as often as it takes', async () => {
     const { status } = await ready('hello');
-    await admin.mergePatch(resources.Secret, { namespace, name: 'hello-tls' }, { metadata: { labels: { 'app.kubernetes.io/managed-by': null } } });
-    await eventually(async () => assert.equal((await secret('hello-tls')).metadata.labels?.['app.kubernetes.io/managed-by'], 'tenant-mtls'), { timeoutMs: 5000 });
+    const kinds = [[resources.Secret, 'hello-tls'], [resources.ConfigMap, 'hello-proxy']] as const;
+    for (const label of [null, 'somebody', null]) {
+      for (const [kind, name] of kinds) {
+        await admin.mergePatch(kind, { namespace, name }, { metadata: { labels: { 'app.kubernetes.io/managed-by': label } } });
+        await eventually(async () => assert.equal((await admin.get<Secret>(kind, { namespace, name })).metadata.labels?.['app.kubernetes.io/managed-by'], 'tenant-mtls'), { timeoutMs: 5000 });
+      }
+    }
     assert.equal((await get('hello')).status?.serialNumber, status?.serialNumber);
+  });
+
+  it('still restores what is deleted after its label was away', async () => {
+    for (const [kind, name] of [[resources.ConfigMap, 'hello-proxy'], [resources.Secret, 'hello-tls']] as const) {
+      const { metadata } = await admin.get<Secret>(kind, { namespace, name });
+      await admin.delete(kind, { namespace, name });
+      await eventually(async () => assert.notEqual((await admin.get<Secret>(kind, { namespace, name })).metadata.uid, metadata.uid), { timeoutMs: 5000 });
+    }
+    await ready('hello');
   });
 
   it('leaves a foreign Secret of that name alone', async () => {

@@ -135,6 +135,20 @@ describe('Cache: our own writes', () => {
     assert.equal(versionOf(cache, 'a'), undefined);
   });
 
+  it('bring back an object that had left the selection when somebody took its label away, and go on following it', () => {
+    const cache = aCache();
+    cache.replace([aThing('a-1', 1)], '1');
+    cache.remove(aThing('a-1', 7));
+    cache.upsert(aThing('a-1', 6));
+    assert.equal(versionOf(cache, 'a'), undefined);
+    cache.observe(aThing('a-1', 8));
+    const changes = changesOf(cache);
+    cache.upsert(aThing('a-1', 9));
+    cache.remove(aThing('a-1', 10));
+    cache.replace([aThing('a-1', 11)], '12');
+    assert.deepEqual(changes.slice(1), ['shop/a 8>9 watch', 'shop/a 9>- watch', 'shop/a ->11 list']);
+  });
+
   it('that created a successor are not undone by the deletion of the predecessor', () => {
     const cache = aCache();
     cache.replace([aThing('a-1', 1)], '1');
