@@ -6,6 +6,7 @@ import { DOCTOR_FLAGS, doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { injectFiles } from './inject.ts';
 import { INJECT_FLAGS, UNINJECT_FLAGS } from './inject-arguments.ts';
+import { KIT_FLAGS, kit } from './kit.ts';
 import type { Flags } from './read-arguments.ts';
 import { STATUS_FLAGS, status } from './status.ts';
 import { uninjectFiles } from './uninject.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   { name: 'uninject', operands: '-f FILE', summary: 'take sidecars out of manifests', flags: UNINJECT_FLAGS, run: uninjectFiles },
   { name: 'renew', operands: 'NAME', summary: 'have a certificate renewed now', flags: RENEW_FLAGS, run: renew },
   { name: 'revoke', operands: 'NAME | --serial SERIAL --tenant TENANT', summary: 'revoke every certificate of a TenantCertificate, or one of a Tenant', flags: REVOKE_FLAGS, run: revoke },
+  { name: 'kit', operands: 'NAME --for TOOL', summary: 'write a certificate for curl, haproxy, nginx, stunnel, openssl or java outside the cluster', flags: KIT_FLAGS, run: kit },
   { name: 'ca create', operands: 'NAME', summary: 'create a self-signed authority in a namespace', flags: CREATE_AUTHORITY_FLAGS, run: createAuthority },
   { name: 'doctor', operands: '', summary: 'check the installation and say what to do', flags: DOCTOR_FLAGS, run: doctor },
 ];
