@@ -12,6 +12,7 @@ import type { Logger } from '../kube/logger.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { resources } from '../kube/resources.ts';
 import { authorityKey } from './authorities/authority.ts';
+import { crlIssuerNames } from './authorities/listed-authority.ts';
 import { certificateKeyOf, pruneInjectedPod } from './pods/injected-pod.ts';
 import type { InjectedPod } from './pods/injected-pod.ts';
 import type { NetworkPolicy } from './pods/network-policy.ts';
@@ -48,7 +49,7 @@ export function createInformers(client: ApiClient, logger: Logger, namespaces: r
   return {
     certificates,
     tenants: new Informer<Tenant>({ ...common, resource: resources.Tenant }),
-    secrets: new Informer({ ...common, resource: resources.Secret, labelSelector: OURS, prune: pruneSecret } satisfies InformerOptions<ReturnType<typeof pruneSecret>>),
+    secrets: new Informer({ ...common, resource: resources.Secret, labelSelector: OURS, prune: pruneSecret, indexes: { [INDEX.crlIssuer]: crlIssuerNames } } satisfies InformerOptions<ReturnType<typeof pruneSecret>>),
     configMaps: new Informer({ ...common, resource: resources.ConfigMap, labelSelector: OURS, prune: pruneConfigMap } satisfies InformerOptions<ReturnType<typeof pruneConfigMap>>),
     namespaces: new Informer<Namespace>({ ...common, resource: resources.Namespace, metadataOnly: true }),
     networkPolicies: new Informer<NetworkPolicy & KubeObject>({ ...common, resource: resources.NetworkPolicy, labelSelector: OURS }),

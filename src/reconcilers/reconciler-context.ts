@@ -62,6 +62,8 @@ export const INDEX = {
   secretName: 'secretName',
   /** TenantCertificates by the objects their trust refers to: `Kind/namespace/name`. */
   trust: 'trust',
+  /** State Secrets by the names in which the CRLs in them are signed. */
+  crlIssuer: 'crlIssuer',
   /** Injected pods by namespace/name of their certificate. */
   certificate: 'certificate',
 } as const;

@@ -223,6 +223,57 @@ describe('revocation', { skip: missingCluster() }, () => {
     await world.ready(namespace, 'late');
   });
 
+  const copySecret = async (from: string, to: string) => {
+    const { data } = await admin.get<KubeObject & { data: Record<string, string> }>(resources.Secret, { namespace, name: from });
+    await admin.create(resources.Secret, { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: to, namespace }, data } as KubeObject);
+  };
+  const refusalOf = async (name: string) => (await world.getCertificate(namespace, name)).status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
+
+  it('issues nothing from a copy of a CA that is revoked, says which serial stands where, and goes on when another CA is put there', async () => {
+    const middle = { issuer: { kind: 'Secret', name: 'summit-tls' }, commonName: 'middle', isCA: true, duration: '200h' };
+    const fromCopy = { issuer: { kind: 'Secret', name: 'middle-copy' } };
+    await world.certificate(namespace, 'summit', { issuer: { kind: 'SelfSigned' }, commonName: 'summit', isCA: true, duration: '300h' });
+    await world.certificate(namespace, 'middle', middle);
+    const { status: { serialNumber = '' } } = await world.pair(namespace, 'middle');
+    await copySecret('middle-tls', 'middle-copy');
+    await issue('copied', fromCopy);
+    const before = await world.configMap(namespace, 'copied');
+    await world.certificate(namespace, 'middle', { ...middle, revoked: { reason: 'cACompromise' } });
+    await world.refused(namespace, 'copied', 'Revoked');
+    assert.match(await refusalOf('copied'), new RegExp(`Secret ${namespace}/middle-copy .*${serialNumber}.*Secret ${namespace}/summit-tls-crl`, 'u'));
+    await eventually(async () => assert.ok(await hasEvent('Revoked', 'copied')), SLOW);
+    await world.certificate(namespace, 'copied-late', { ...fromCopy, commonName: 'copied-late' });
+    await world.refused(namespace, 'copied-late', 'Revoked');
+    assert.deepEqual(await world.configMap(namespace, 'copied'), before);
+    const { data } = (await newAuthority('new-middle')).secret(namespace, 'middle-copy') as KubeObject & { data: object };
+    await admin.mergePatch(resources.Secret, { namespace, name: 'middle-copy' }, { data });
+    for (const name of ['copied', 'copied-late']) await world.ready(namespace, name);
+  });
+
+  it('issues nothing from a copy of a CA whose serial the Tenant has revoked, nor from a CA below it, also after a restart', async () => {
+    const name = `${tenant}-ca`;
+    const apply = async (revoked: object[]) => await world.tenant(name, { issuer: { name: `${tenant}-root` }, namespaces: { names: [namespace] }, allow: { commonNames: [`*.ca.${namespace}`], isCA: true }, revoked });
+    await apply([]);
+    await world.certificate(namespace, 'branch', { issuer: { kind: 'Tenant', name }, commonName: `branch.ca.${namespace}`, isCA: true, duration: '200h' });
+    const { status: { serialNumber = '' } } = await world.pair(namespace, 'branch');
+    await copySecret('branch-tls', 'branch-copy');
+    await world.certificate(namespace, 'twig', { issuer: { kind: 'Secret', name: 'branch-copy' }, commonName: 'twig', isCA: true, duration: '100h' });
+    await world.ready(namespace, 'twig');
+    await world.certificate(namespace, 'leaf', { issuer: { kind: 'Secret', name: 'twig-tls' }, commonName: 'leaf' });
+    await world.ready(namespace, 'leaf');
+    await apply([{ serialNumber, reason: 'cACompromise' }]);
+    for (const each of ['twig', 'leaf']) await world.refused(namespace, each, 'Revoked');
+    assert.match(await refusalOf('twig'), new RegExp(`its certificate, serial ${serialNumber}`, 'u'));
+    assert.match(await refusalOf('leaf'), new RegExp(`a certificate above it, serial ${serialNumber}`, 'u'));
+    await operator.stop();
+    operator = await startOperator(cluster);
+    await becomesLeader(operator);
+    await world.certificate(namespace, 'leaf-late', { issuer: { kind: 'Secret', name: 'branch-copy' }, commonName: 'leaf-late' });
+    await world.refused(namespace, 'leaf-late', 'Revoked');
+    // The object itself was given another CA.
+    await eventually(async () => assert.equal((await world.getCertificate(namespace, 'branch')).status?.revision, 2), SLOW);
+  });
+
   it('never starts over from a state that it cannot read', async () => {
     const name = `tenant-${tenant}-authority-crl`;
     const data = await world.secret(SYSTEM_NAMESPACE, name);

@@ -10,6 +10,7 @@ import type { Authorities } from './authority.ts';
 import { authoritySecretName } from './authority-secret.ts';
 import type { Caches, ReconcilerContext } from '../reconciler-context.ts';
 import { INDEX } from '../reconciler-context.ts';
+import { crlIssuerNames } from './listed-authority.ts';
 import { reconcileSecretAuthority } from './secret-authority.ts';
 import { reconcileTenant } from './tenant-reconciler.ts';
 
@@ -34,6 +35,11 @@ export function subscribeAuthorities(caches: Caches, authorities: Authorities, q
         if (concerns(key, before, after)) queues.authorities.addAfter(key, before === undefined ? 0 : GATHER_MS);
       }
       for (const key of ownAuthorities(caches, before, after)) queues.authorities.add(key);
+    }),
+    caches.secrets.onChange((_, before, after) => {
+      // A CA that stands on the CRL now, or whose CRL is gone. Our own write is news to them, too.
+      const names = [before, after].flatMap((each) => (each === undefined ? [] : crlIssuerNames(each)));
+      if (names.length > 0) for (const key of authorities.under(names)) queues.authorities.add(key);
     }),
     caches.tenants.onChange((name, before, after, origin) => {
       if (origin !== 'write') queues.authorities.add(`Tenant/${name}`);

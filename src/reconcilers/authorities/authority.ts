@@ -63,6 +63,8 @@ export function authorityKey(namespace: string, issuer: IssuerReference): string
 
 export class Authorities {
   readonly #states = new Map<string, AuthorityState>();
+  /** By key, the names (DER as base64) of those above its CA. */
+  readonly #above = new Map<string, readonly string[]>();
   readonly #onWanted: (key: string) => void;
   readonly #onChange: (key: string) => void;
 
@@ -90,6 +92,16 @@ export class Authorities {
     return [...this.#states].flatMap(([key, state]) => (state.kind === 'ready' && state.authority.issuers.some((sha256) => issuers.includes(sha256)) ? [key] : []));
   }
 
+  /** Whose word ends the authority: told before it is published, for as long as it is known. */
+  placeUnder(key: string, issuerNames: readonly string[]): void {
+    this.#above.set(key, issuerNames);
+  }
+
+  /** Keys of the authorities that have one of these above them, itself or by others. */
+  under(issuerNames: readonly string[]): string[] {
+    return [...this.#above].flatMap(([key, above]) => (above.some((name) => issuerNames.includes(name)) ? [key] : []));
+  }
+
   /** Of the CRL that ends first. */
   earliestCrlEnd(): Date | undefined {
     const ends = [...this.#states.values()].flatMap((state) => (state.kind === 'ready' ? state.authority.crls.map(({ nextUpdate }) => nextUpdate) : []));
@@ -97,6 +109,7 @@ export class Authorities {
   }
 
   forget(key: string): void {
+    this.#above.delete(key);
     if (this.#states.delete(key)) this.#onChange(key);
   }
 }

@@ -3,6 +3,7 @@ import type { Authority } from './authority.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import { keepCrls } from './keep-crls.ts';
 import type { KeptCrls } from './keep-crls.ts';
+import { findListed, issuerNames } from './listed-authority.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
 import { RefusedError } from './refused-error.ts';
 import { rotateAuthority } from './rotate-authority.ts';
@@ -17,6 +18,7 @@ export interface BroughtUp {
 /** Undefined: it was refused, and that was published. */
 export async function bringUpAuthority(context: ReconcilerContext, source: AuthoritySource): Promise<BroughtUp | undefined> {
   try {
+    refuseListed(context, source);
     const rotation = await rotateAuthority(context, source);
     const crls = await keepCrls(context, source, rotation);
     const authority = describeAuthority(source, rotation, crls);
@@ -28,6 +30,13 @@ export async function bringUpAuthority(context: ReconcilerContext, source: Autho
     context.authorities.publish(source.key, { kind: 'refused', refusal: error.refusal });
     return undefined;
   }
+}
+
+/** Placed first: whoever takes it off the CRL, or puts it there, wakes it. */
+function refuseListed(context: ReconcilerContext, { key, ca, observed }: AuthoritySource): void {
+  context.authorities.placeUnder(key, issuerNames(observed));
+  const listed = findListed(context, observed, `Secret ${ca.namespace}/${ca.name}`);
+  if (listed !== undefined) throw new RefusedError(listed);
 }
 
 function describeAuthority({ name, tenant }: AuthoritySource, { issuer, published, accepted, waiting }: Rotation, { crls, revocations, notices }: KeptCrls): Authority {

@@ -8,6 +8,7 @@ import type { Issuer } from '../../pki/issuer.ts';
 import { anchorSecretName, describeAnchor, readAnchors, writeAnchors } from './anchor-store.ts';
 import type { AnchorStore } from './anchor-store.ts';
 import type { StoredAnchor } from './authority.ts';
+import { findListed } from './listed-authority.ts';
 import { signers } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
@@ -96,16 +97,20 @@ async function describe(context: ReconcilerContext, reference: StateReference, {
   const anchors = await anchorsOf(state, source, store);
   // Somebody has taken one out of the Secret: put back before it is used, because a twin made anew is another certificate.
   if ([...anchors.keys()].some((sha256) => !store.anchors.has(sha256))) await writeAnchors(context, reference, { rotation: state, anchors });
-  const available = signers(source);
-  const signer = available.get(signingAuthority(state, new Set(available.keys())) ?? '');
+  const signer = signers(source).get(signingAuthority(state, maySign(context, source)) ?? '');
   const published = [...anchors].map(([sha256, anchor]) => ({ sha256, anchor }));
   return {
     state, published, behind,
     issuer: signer ?? source.observed,
     accepted: acceptedIssuers(state),
-    ...(signer === undefined ? { waiting: `${source.name} is being replaced and the key of the one before is gone: nothing is signed until the new anchor is in every bundle` } : {}),
+    ...(signer === undefined ? { waiting: `${source.name} is being replaced and the one before cannot sign, because its key is gone or it is revoked: nothing is signed until the new anchor is in every bundle` } : {}),
     ...(waitingFor === 'Nothing' ? {} : { progress: PROGRESS[waitingFor] }),
   };
+}
+
+/** One that is revoked may still sign its CRL, and nothing else. */
+function maySign(context: ReconcilerContext, source: AuthoritySource): ReadonlySet<string> {
+  return new Set([...signers(source)].flatMap(([sha256, issuer]) => (findListed(context, issuer, source.name) === undefined ? [sha256] : [])));
 }
 
 const PROGRESS: Readonly<Record<Exclude<Stay['waitingFor'], 'Nothing'>, string>> = {

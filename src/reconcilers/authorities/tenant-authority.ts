@@ -14,8 +14,10 @@ import { anchorSecretName, readAnchors } from './anchor-store.ts';
 import { authoritySecret, authoritySecretName, readAuthoritySecret, withoutRetired } from './authority-secret.ts';
 import type { Made, TenantKeys } from './authority-secret.ts';
 import { signCertificate } from '../certificates/new-secret.ts';
+import { findListed } from './listed-authority.ts';
 import { isRefusal, readCaSecret } from './read-ca-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { findRevoked } from './revoked-authority.ts';
 import { findSameSubject, authorityRequest } from './tenant-request.ts';
 import type { AuthorityRequest } from './tenant-request.ts';
 
@@ -34,13 +36,16 @@ export async function obtainAuthority(context: ReconcilerContext, tenant: Tenant
   return await succeed(context, { tenant, secret, keys, issuer });
 }
 
-function judgeRoot({ now, namespace, caches }: ReconcilerContext, tenant: Tenant, secret: Secret | undefined): Issuer | Refusal {
+function judgeRoot(context: ReconcilerContext, tenant: Tenant, secret: Secret | undefined): Issuer | Refusal {
+  const { now, namespace, caches } = context;
   const name = `Secret ${namespace}/${tenant.spec.issuer.name}`;
   const other = findSameSubject(tenant, caches.tenants.values());
   if (other !== undefined) return { reason: 'NameCollision', field: 'spec.authority', message: `the authority of the older Tenant ${other.metadata.name} has the same subject; choose another spec.authority.commonName` };
   if (secret === undefined) return { reason: 'IssuerNotFound', message: `${name} does not exist` };
-  const issuer = readCaSecret(secret);
+  const issuer = findRevoked(context, secret) ?? readCaSecret(secret);
   if (isRefusal(issuer)) return issuer;
+  const listed = findListed(context, issuer, name);
+  if (listed !== undefined) return listed;
   if (issuer.pathLen === 0) return { reason: 'IssuerForbidsCA', message: `the CA of ${name} may not issue authorities (its path length is 0)` };
   const validity = checkIssuerValidity(issuer, now());
   if (validity.ok) return issuer;
