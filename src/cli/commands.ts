@@ -6,6 +6,7 @@ import { DOCTOR_FLAGS, doctor } from './doctor.ts';
 import { explain } from './explain.ts';
 import { injectFiles } from './inject.ts';
 import { INJECT_FLAGS, UNINJECT_FLAGS } from './inject-arguments.ts';
+import { INSTALL_FLAGS, install } from './install.ts';
 import { KIT_FLAGS, kit } from './kit.ts';
 import type { Flags } from './read-arguments.ts';
 import { STATUS_FLAGS, status } from './status.ts';
@@ -30,5 +31,6 @@ export const COMMANDS: readonly Command[] = [
   { name: 'revoke', operands: 'NAME | --serial SERIAL --tenant TENANT', summary: 'revoke every certificate of a TenantCertificate, or one of a Tenant', flags: REVOKE_FLAGS, run: revoke },
   { name: 'kit', operands: 'NAME --for TOOL', summary: 'write a certificate for curl, haproxy, nginx, stunnel, openssl or java outside the cluster', flags: KIT_FLAGS, run: kit },
   { name: 'ca create', operands: 'NAME', summary: 'create a self-signed authority in a namespace', flags: CREATE_AUTHORITY_FLAGS, run: createAuthority },
+  { name: 'install', operands: '', summary: 'install the operator into the cluster, or bring it up to date', flags: INSTALL_FLAGS, run: install },
   { name: 'doctor', operands: '', summary: 'check the installation and say what to do', flags: DOCTOR_FLAGS, run: doctor },
 ];

@@ -24,7 +24,7 @@ interface Check {
   readonly run: (client: Client, operatorNamespace: string) => Promise<Omit<CheckResult, 'check'>>;
 }
 
-const INSTALL = 'install the operator: kubectl apply --server-side -k deploy';
+const INSTALL = 'install the operator: kubectl tenant-mtls install';
 
 export const CHECKS: readonly Check[] = [
   { name: 'Kubernetes', run: kubernetes },

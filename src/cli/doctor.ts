@@ -22,18 +22,23 @@ export async function doctor(args: readonly string[], io: CommandIo): Promise<nu
   const output = parseOutput(values.output);
   const { client } = io.connect(values);
   const namespace = values['operator-namespace'] ?? OPTIONS.namespace.fallback;
+  const results = await diagnose(client, namespace);
+  io.stdout.write(formatOutput(results, output, reportChecks));
+  return results.some(({ outcome }) => outcome === 'problem') ? 1 : 0;
+}
+
+export async function diagnose(client: Parameters<(typeof CHECKS)[number]['run']>[0], operatorNamespace: string): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const { name, run } of CHECKS) {
     try {
-      results.push({ check: name, ...(await run(client, namespace)) });
+      results.push({ check: name, ...(await run(client, operatorNamespace)) });
     } catch (error) {
       results.push({ check: name, outcome: 'problem', detail: describeError(error), remedy: 'see that the cluster can be reached and that you may read this' });
     }
   }
-  io.stdout.write(formatOutput(results, output, report));
-  return results.some(({ outcome }) => outcome === 'problem') ? 1 : 0;
+  return results;
 }
 
-function report(results: readonly CheckResult[]): string {
+export function reportChecks(results: readonly CheckResult[]): string {
   return results.map(({ check, outcome, detail, remedy }) => `${outcome.padEnd(8)}${check}: ${detail}\n${remedy === undefined ? '' : `        -> ${remedy}\n`}`).join('');
 }

@@ -52,6 +52,14 @@ describe('runCommandLine', () => {
     'a serial number that is none': { args: ['revoke', '--serial', 'hello', '--tenant', 'shop'], problems: ['--serial hello: must be hexadecimal digits'] },
     'a name beside a serial number': { args: ['revoke', 'hello', '--serial', 'AB12', '--tenant', 'shop'], problems: ['unknown argument "hello"'] },
     'a tenant without a serial number': { args: ['revoke', 'hello', '--tenant', 'shop'], problems: ['--tenant goes with --serial only'] },
+    'a kit without a tool, with a name that is none': { args: ['kit', 'a;b'], problems: ['"a;b" is no name of a TenantCertificate'] },
+    'everything that is wrong with a kit at once': { args: ['kit', 'a', '--address', 'edge'], problems: ['kit needs --for TOOL, one of curl, haproxy, nginx, stunnel, openssl, java', '--address edge: must be HOST:PORT or [IPv6]:PORT'] },
+    'a hostile directory for a kit': { args: ['kit', 'a', '--for', 'curl', '--out', '/tmp/a"\ninsecure'], problems: ['--out /tmp/a\\"\\ninsecure: stands in configuration files of other programs: letters, digits, single spaces and . _ / @ + ~ - only'] },
+    'everything that is wrong with an installation at once': {
+      args: ['install', '--image', 'a b', '--nginx-image', '', '--replicas', '0', '--watch-namespaces', 'a,,b', '--timeout', 'soon'],
+      problems: ['--image must be an image reference, not "a b"', '--nginx-image must be an image reference, not ""', '--watch-namespaces must be a comma-separated list of namespaces, not "a,,b"', '--replicas must be a whole number from 1 to 9, not "0"', '--timeout must be a duration such as 90s, not "soon"'],
+    },
+    'a list of no namespaces': { args: ['install', '--watch-namespaces', ''], problems: ['--watch-namespaces must name a namespace, not ""'] },
     'an argument of doctor': { args: ['doctor', 'me'], problems: ['unknown argument "me"'] },
     'a flag of inject that uninject has no use for': { args: ['uninject', '-f', '-', '--offline'], problems: ['unknown flag --offline; see --help'] },
   };
