@@ -6,7 +6,7 @@ import { page } from './answer-page.ts';
 import { connectionOf, type Connection } from './connection.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { serveExchange, type ExchangeServices } from './serve-exchange.ts';
-import { mayUpgrade, serveUpgrade } from './serve-upgrade.ts';
+import { hasDeclinedUpgrade, lingerBriefly, mayUpgrade, serveUpgrade } from './serve-upgrade.ts';
 
 /** nginx's `large_client_header_buffers 4 8k`. */
 export const MAX_HEADER_BYTES = 32 * 1024;
@@ -27,7 +27,7 @@ export class Http1Front {
       insecureHTTPParser: false,
       requireHostHeader: false, // judged by decideRequest, so that the refusal is ours
       optimizeEmptyRequests: true,
-      shouldUpgradeCallback: mayUpgrade,
+      shouldUpgradeCallback: (request: IncomingMessage) => mayUpgrade(request) && connectionOf(request.socket).activeRequests === 0,
       noDelay: true,
     } as Parameters<typeof createServer>[0] & object);
     this.#server.maxRequestsPerSocket = 0;
@@ -62,12 +62,33 @@ export class Http1Front {
     this.#server.close(() => {});
   }
 
+  /** One after another, as nginx does: sent ahead in one connection they would open any number of connections to the app. */
   #serve(request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none'): void {
     const connection = connectionOf(request.socket);
-    if (connection.isClosing === true) return;
+    const { socket, waiting } = connection;
+    if (connection.activeRequests === 0) {
+      this.#begin(request, response, expectation);
+      return;
+    }
+    socket.pause();
+    waiting.push(() => {
+      if (waiting.length > 0) socket.pause(); // the end of the one before has let it run on
+      else socket.resume();
+      this.#begin(request, response, expectation);
+    });
+  }
+
+  #begin(request: IncomingMessage, response: ServerResponse, expectation: 'continue' | 'none'): void {
+    const connection = connectionOf(request.socket);
+    if (connection.isClosing === true || connection.socket.destroyed) return;
+    // What was wrong has cut it off while it waited.
+    if (connection.whenIdle !== undefined && !request.complete) {
+      connection.whenIdle();
+      return;
+    }
     const exchange = new Http1Exchange(connection, request, response, expectation);
     this.#latest.set(connection, exchange);
-    if (this.#services.isDraining()) exchange.closeAfterwards();
+    if (this.#services.isDraining() || hasDeclinedUpgrade(request)) exchange.closeAfterwards();
     serveExchange(exchange, this.#services, () => exchange.closeAfterwards());
   }
 
@@ -75,9 +96,14 @@ export class Http1Front {
     serveUpgrade({ request, socket: socket as Socket, head }, this.#services);
   }
 
+  /** Node has let go of the socket: nobody else would read its end or hear of its errors, nor cut it when it stands still. */
   #refuseConnect(request: IncomingMessage, socket: Duplex): void {
-    this.#services.log.event('warn', 'request refused', { reason: 'bad_request', client: connectionOf(request.socket).remoteAddress, method: 'CONNECT' });
-    endWith(socket, 405);
+    const connection = connectionOf(request.socket);
+    this.#services.log.event('warn', 'request refused', { reason: 'bad_request', client: connection.remoteAddress, method: 'CONNECT' });
+    lingerBriefly(connection.socket);
+    // Its answer would come before those that are due first.
+    if (connection.activeRequests > 0) socket.destroy();
+    else endWith(socket, 405);
   }
 
   /** Answers keep the order of the requests: what is wrong behind a request is said after its answer. */

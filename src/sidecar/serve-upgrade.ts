@@ -17,11 +17,30 @@ export interface UpgradeRequest {
 /** Protocols in whose tunnel a client would write its own identity headers; anywhere in a list of them. */
 const UNJUDGED = /h2|http|tls/i;
 
+const LINGER_MS = 1000;
+
+/** After a refusal, for a client that does not close: reads on, so that its end is seen, and cuts it after a moment. */
+export function lingerBriefly(socket: Socket): void {
+  socket.on('error', () => socket.destroy());
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
+}
+
 /** An upgrade with a body, or to another form of HTTP or TLS, is served as the ordinary request it also is, as nginx does. */
 export function mayUpgrade(request: IncomingMessage): boolean {
   return !hasBody(request) && !UNJUDGED.test(request.headers.upgrade ?? '');
 }
 
+/**
+ * Whether a request that is served as an ordinary one has asked for an upgrade. Node's parser stops behind it and loses what came in the same
+ * packet: the connection must end with its answer, from which a client knows what to send again (RFC 9112, 9.3.2).
+ */
+export function hasDeclinedUpgrade({ headers: { upgrade, connection = '' } }: IncomingMessage): boolean {
+  return upgrade !== undefined && /\bupgrade\b/i.test(connection);
+}
+
+/** Node has let go of the socket. As long as the answer is an ordinary one, what Node would do for it is done here. */
 export function serveUpgrade(upgrade: UpgradeRequest, services: ExchangeServices): void {
   const { request, socket } = upgrade;
   const response = new ServerResponse(request);
@@ -30,9 +49,12 @@ export function serveUpgrade(upgrade: UpgradeRequest, services: ExchangeServices
   response.once('finish', () => {
     response.detachSocket(socket);
     socket.end();
-    socket.resume(); // what is not read is never at its end, and the socket would stay
+    lingerBriefly(socket);
   });
   socket.on('error', () => socket.destroy());
+  socket.on('drain', () => response.emit('drain'));
+  socket.setTimeout(connectionOf(socket).access.view.idleTimeoutMs * 2);
+  socket.once('timeout', () => socket.destroy());
   serveExchange(new UpgradeExchange(upgrade, response), services, () => {});
 }
 

@@ -196,6 +196,17 @@ export function describeHttp(engine: Engine, fleet: () => Fleet): void {
     assert.deepEqual(valuesOf(rawHeaders, 'Upgrade'), []);
   }));
 
+  it('answers or sends away whoever sends another request behind an upgrade that is declined', () => withProxy({}, async (port, backend) => {
+    const second = 'GET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+    for (const body of ['', 'Transfer-Encoding: chunked\r\n']) {
+      const first = `PUT /first HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n${body}\r\n${body && '4\r\nabcd\r\n0\r\n\r\n'}`;
+      const text = await sendRaw(port, fleet().alice, first + second);
+      const answered = text.match(/^HTTP\/1\.1 200 /gm)?.length;
+      assert.ok(answered === 2 || (answered === 1 && /^Connection: close/im.test(text)), text);
+      assert.equal(backend.received.at(-1)?.url, answered === 2 ? '/second' : '/first');
+    }
+  }));
+
   for (const upgrade of ['h2c, x', 'websocket, H2C', 'TLS/1.0', 'HTTP/2.0']) {
     it(`opens no tunnel to ${upgrade}, in which a client could name itself`, () => withProxy({}, async (port) => {
       const { rawHeaders } = await sendAndSee(port, fleet().alice, '/', { headers: { connection: 'Upgrade', upgrade } });

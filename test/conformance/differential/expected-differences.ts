@@ -145,5 +145,6 @@ export const DIFFERENCES: readonly Difference[] = [
   { reason: 'a tab around a value (RFC 9110, 5.5) is part of it to nginx', input: (bytes) => fieldLines(bytes).some((line) => line.includes('\t')), allows: ({ nginx, node }) => isStricter(nginx, node) },
   { reason: 'nginx waits for the rest of a body it has refused', input: () => true, allows: ({ nginx, node }) => hasRefused({ ...nginx, fate: 'closed' }) && bothRefuse({ nginx: { ...nginx, fate: 'closed' }, node }) },
   { reason: 'the node engine closes behind an answer that came before the 100 (Continue) asked for', input: (bytes) => fieldLines(bytes).some((line) => /^expect: *100-continue/i.test(line)), allows: servedLess },
+  { reason: 'the node engine closes behind a request whose upgrade it declines', input: (bytes) => /\nupgrade:/i.test(headOf(bytes)) && /\nconnection:[^\n]*\bupgrade\b/i.test(headOf(bytes)), allows: servedLess },
   { reason: 'where Connection fields contradict each other nginx takes the last one and the node engine the close; Node takes Proxy-Connection for one', input: (bytes) => fieldLines(bytes).filter((line) => /^connection:/i.test(line)).length > 1 || /\nproxy-connection:/i.test(headOf(bytes)), allows: servedLess },
 ];
