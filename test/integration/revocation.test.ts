@@ -274,6 +274,26 @@ describe('revocation', { skip: missingCluster() }, () => {
     await eventually(async () => assert.equal((await world.getCertificate(namespace, 'branch')).status?.revision, 2), SLOW);
   });
 
+  it('issues nothing for a Tenant whose root is revoked, until the Tenant has another root', async () => {
+    const name = `${tenant}-under`;
+    const root = { issuer: { kind: 'Secret', name: `${name}-top-tls` }, commonName: `${name}-root`, isCA: true, duration: '200h', deletionPolicy: 'Delete' };
+    await world.certificate(SYSTEM_NAMESPACE, `${name}-top`, { issuer: { kind: 'SelfSigned' }, commonName: `${name}-top`, isCA: true, duration: '300h', deletionPolicy: 'Delete' });
+    await world.certificate(SYSTEM_NAMESPACE, `${name}-root`, root);
+    for (const each of ['top', 'root']) cluster.cleanups.push(async () => await admin.delete(resources.TenantCertificate, { namespace: SYSTEM_NAMESPACE, name: `${name}-${each}` }));
+    await world.ready(SYSTEM_NAMESPACE, `${name}-root`);
+    const apply = async (issuer: string) => await world.tenant(name, { issuer: { name: issuer }, namespaces: { names: [namespace] }, allow: { commonNames: [`*.under.${namespace}`] }, authority: { duration: '150h' } });
+    await apply(`${name}-root-tls`);
+    const leaf = { issuer: { kind: 'Tenant', name } };
+    await world.certificate(namespace, 'under', { ...leaf, commonName: `a.under.${namespace}` });
+    await world.ready(namespace, 'under');
+    await world.certificate(SYSTEM_NAMESPACE, `${name}-root`, { ...root, revoked: { reason: 'cACompromise' } });
+    await world.refused(namespace, 'under', 'Revoked');
+    await eventually(async () => assert.equal((await world.getTenant(name)).status?.conditions?.find(({ type }) => type === 'Ready')?.reason, 'Revoked'), SLOW);
+    await apply(`${tenant}-root`);
+    await world.ready(namespace, 'under');
+    await eventually(async () => assert.equal((await world.getCertificate(namespace, 'under')).status?.revision, 2), SLOW);
+  });
+
   it('never starts over from a state that it cannot read', async () => {
     const name = `tenant-${tenant}-authority-crl`;
     const data = await world.secret(SYSTEM_NAMESPACE, name);

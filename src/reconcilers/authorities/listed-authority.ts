@@ -6,7 +6,7 @@ import type { Refusal } from '../../api/conditions.ts';
 import { CRL_BUNDLE_KEY } from '../../issuance/crl-state.ts';
 import { readCertificateSkeleton } from '../../pki/certificate-content.ts';
 import { DerError } from '../../pki/der.ts';
-import { isIssuedBy, isSelfSigned } from '../../pki/issuer.ts';
+import { isSelfSigned } from '../../pki/issuer.ts';
 import type { Issuer } from '../../pki/issuer.ts';
 import { readCrl, revokedSerials, verifyCrl } from '../../pki/read-crl.ts';
 import type { Crl } from '../../pki/read-crl.ts';
@@ -51,9 +51,9 @@ function placeOf({ secrets }: Known['caches'], certificate: X509Certificate, cha
   return found && `${found.metadata.namespace}/${found.metadata.name}`;
 }
 
-/** Whether this issuer has signed the certificate, and one of the CRLs. */
+/** Whether this key has signed the certificate, and one of the CRLs. (Key identifiers may point at another certificate of it: a twin.) */
 function isWordOf(issuer: X509Certificate, certificate: X509Certificate, listing: readonly ReadCrl[]): boolean {
-  return isIssuedBy(certificate, issuer) && listing.some(({ crl }) => verifyCrl(crl, issuer.raw) === 'Valid');
+  return certificate.verify(issuer.publicKey) && listing.some(({ crl }) => verifyCrl(crl, issuer.raw) === 'Valid');
 }
 
 /** In the other Secret of the same authority. Whoever wrote it: what is no certificate is none of the issuer. */
