@@ -34,10 +34,31 @@ without_starting_services() {
   return "$status"
 }
 
+# A Go from 1.21 on fetches the toolchain that go.mod asks for; Debian's has that switched off.
 require_go() {
-  local version
-  has go || fail "lacking: Go 1.25 or later; install it from https://go.dev/dl/ into /usr/local/go and put /usr/local/go/bin on the PATH"
-  version=$(go env GOVERSION)
-  [[ $(printf '%s\n' go1.21 "$version" | sort -V | head -n 1) == go1.21 ]] ||
-    fail "Go is $version, too old to fetch the toolchain this needs; install 1.25 or later from https://go.dev/dl/"
+  has go || PATH+=:$go_folder
+  has go || install_go
+  [[ $(oldest "$oldest_go" "$(go env GOVERSION)") == "$oldest_go" ]] || fail "lacking: $(go_advice); there is $(go env GOVERSION)"
+  [[ -n ${GOTOOLCHAIN:-} ]] || export GOTOOLCHAIN=auto
+}
+
+go_folder=/usr/local/go/bin
+oldest_go=go1.21
+
+install_go() {
+  local offered
+  offered=$(apt-cache policy golang-go 2>/dev/null | sed -nE 's/ +Candidate: ([0-9]+:)?/go/p')
+  [[ $EUID -eq 0 && $(oldest "$oldest_go" "${offered:-go0}") == "$oldest_go" ]] || fail "lacking: $(go_advice)"
+  say "lacking: go; installed by: apt-get install --no-install-recommends golang-go"
+  install_packages golang-go
+}
+
+go_advice() {
+  local platform=amd64
+  [[ $(uname -m) != aarch64 ]] || platform=arm64
+  echo "Go 1.21 or later; installed by: curl --location https://go.dev/dl/go1.26.8.linux-$platform.tar.gz | tar --extract --gzip --directory /usr/local"
+}
+
+oldest() {
+  printf '%s\n' "$@" | sort --version-sort | head -n 1
 }
