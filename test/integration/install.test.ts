@@ -13,6 +13,8 @@ import type { InstalledObject } from '../../src/cli/install/installed-object.ts'
 import { readManifests } from '../../src/cli/install/read-manifests.ts';
 import { UsageError } from '../../src/errors.ts';
 import { isNotFound } from '../../src/kube/api-error.ts';
+import { keyOf } from '../../src/kube/object.ts';
+import type { KubeObject } from '../../src/kube/object.ts';
 import { resources } from '../../src/kube/resources.ts';
 import { connect, freshNamespace, kubeConfigPath, missingCluster } from '../support/cluster.ts';
 import type { Cluster } from '../support/cluster.ts';
@@ -73,19 +75,22 @@ describe('install, in a dry run', { skip: missingCluster() }, () => {
     await assert.rejects(applyManifests(cluster.admin, [invalid], { mode: 'pretend', say: () => undefined }), /patch CustomResourceDefinition \S+: 422 Invalid/);
   });
 
-  it('withdraws rights in namespaces that are not listed any more, and no others', async () => {
-    const bind = async (name: string, role: string, inNamespace: string) => await cluster.admin.create(resources.RoleBinding, {
-      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name, namespace: inNamespace },
+  it('would withdraw rights in namespaces that are not listed any more, and no others', async () => {
+    const bind = async (name: string, role: string) => await cluster.admin.create(resources.RoleBinding, {
+      apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name, namespace },
       roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
       subjects: [{ kind: 'ServiceAccount', name: 'tenant-mtls', namespace: 'tenant-mtls-system' }],
-    } as never);
-    await bind('stale', 'tenant-mtls-namespaced', namespace);
-    await bind('other', 'view', namespace);
+    } as KubeObject);
+    const bindings = async () => (await cluster.admin.list(resources.ClusterRoleBinding)).items.concat((await cluster.admin.list(resources.RoleBinding, { namespace })).items).map(keyOf).sort();
+    await bind('stale', 'tenant-mtls-namespaced');
+    await bind('other', 'view');
+    const before = await bindings();
     const said: string[] = [];
     const withdraw = async (watchNamespaces: string[]) => await withdrawRights(cluster.admin, servedNamespaces({ watchNamespaces }) ?? [], { mode: 'pretend', say: (line) => said.push(line) });
     await withdraw([namespace]);
     await withdraw(['elsewhere']);
     assert.deepEqual(said.filter((line) => line.includes(namespace)), [`rolebinding/stale in namespace ${namespace} deleted (dry run)\n`]);
+    assert.deepEqual(await bindings(), before);
   });
 
   it('wants the listed namespaces to be there, before anything is applied', async () => {

@@ -79,7 +79,7 @@ export async function withdrawRights(client: Client, served: readonly string[], 
     ...items.filter(({ metadata }) => !served.includes(metadata?.namespace ?? '')).map((binding) => ({ binding, resource: resources.RoleBinding })),
   ].filter(({ binding }) => givesOperatorRights(binding));
   for (const { binding: { metadata: { namespace, name = '' } = {} }, resource } of stale) {
-    await client.delete(resource, { namespace, name }, mode === 'pretend' ? { query: { dryRun: 'All' } } : {});
+    if (mode === 'apply') await client.delete(resource, { namespace, name });
     say(`${resource.kind.toLowerCase()}/${name}${namespace === undefined ? '' : ` in namespace ${namespace}`} deleted${mode === 'pretend' ? ' (dry run)' : ''}\n`);
   }
 }
