@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Peer, Verdict } from './authorize-peer.ts';
 import type { ListenerView, Route } from './listener-view.ts';
+import type { RequestTarget } from './select-route.ts';
 
 /** What the peer may do under one generation. */
 export interface Access {
@@ -27,8 +28,21 @@ export interface Connection {
   activeRequests: number;
   /** The answer under way is the last: what the client has sent behind it is not served. */
   isClosing?: boolean;
-  /** What is left to do when they have been answered: answers keep the order of the requests. */
+  /** Requests of HTTP/1.1 that a client has sent ahead, each begun when the one before has been answered. */
+  readonly waiting: (() => void)[];
+  /** What is left to do when all have been answered: answers keep the order of the requests. */
   whenIdle?: () => void;
+  /** What goes to an upstream at this moment: it may be ended when new files are loaded. */
+  readonly underWay: Set<UnderWay>;
+}
+
+/** A request, a WebSocket or a TCP connection on its way to an upstream. */
+export interface UnderWay {
+  /** Name of the upstream. */
+  readonly upstream: string;
+  /** Of a request; TCP has none. */
+  readonly target?: RequestTarget;
+  abort(): void;
 }
 
 const CONNECTION = Symbol('connection');
@@ -56,6 +70,8 @@ export function createConnection(socket: Socket | TLSSocket, peer: Peer, access:
     localAddress: plainAddress(socket.localAddress),
     localPort: socket.localPort ?? 0,
     activeRequests: 0,
+    waiting: [],
+    underWay: new Set(),
     ...(tls === undefined ? {} : { tls }),
   };
 }

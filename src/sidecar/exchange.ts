@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import type { Connection } from './connection.ts';
+import type { Connection, UnderWay } from './connection.ts';
 import { responseHeaders } from './request-headers.ts';
 
 export interface Exchange {
@@ -44,13 +44,14 @@ export interface Exchange {
   readonly upgrade?: { readonly protocol: string; join(answer: IncomingMessage, upstream: Socket, head: Buffer): void };
 }
 
-/** What is remembered of an exchange for log and metrics. */
+/** What is remembered of an exchange until it is over, for log and metrics. */
 export interface ExchangeRecord {
   status: number;
   /** Index in the listener. */
   route?: number;
   upstream?: string;
   address?: string;
+  work?: UnderWay;
 }
 
 interface UpstreamAnswer {

@@ -1,9 +1,10 @@
 // What a peer may do under one view of its listener, and what a connected one may still do under the next.
 import { authorizePeer, type Peer } from './authorize-peer.ts';
-import type { Access } from './connection.ts';
+import type { Access, UnderWay } from './connection.ts';
 import { identityHeaders } from './identity-headers.ts';
 import type { ListenerView } from './listener-view.ts';
 import type { Refusal } from './metrics.ts';
+import { selectRoute } from './select-route.ts';
 import { findTenant, reassess } from './trust.ts';
 
 export function grantAccess(peer: Peer, view: ListenerView): Access {
@@ -21,6 +22,13 @@ export function renewAccess(peer: Peer, before: ListenerView, view: ListenerView
   const access = grantAccess(judged, view);
   if (view.model.protocol === 'TCP' && access.verdict.kind === 'deny') return { kind: 'cut', reason: access.verdict.reason };
   return { kind: 'keep', peer: judged, access };
+}
+
+/** Whether what has begun would still go to the same upstream: a stream or a WebSocket may never send another request that could be refused. */
+export function mayGoOn({ verdict }: Access, { upstream, target }: UnderWay): boolean {
+  if (verdict.kind === 'deny') return false;
+  const route = target === undefined ? verdict.routes[0] : selectRoute(verdict.routes, target);
+  return route?.upstream?.name === upstream;
 }
 
 function judgeAgain(peer: Peer, before: ListenerView, after: ListenerView): Peer | 'revoked' | 'not_trusted' {

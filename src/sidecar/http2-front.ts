@@ -35,9 +35,7 @@ export class Http2Front {
     // A session that was closing anyway would wait for its client to close, without reading.
     session.on('error', () => connection.socket.destroy());
     session.on('close', () => this.#sessions.delete(session));
-    session.setTimeout(connection.access.view.idleTimeoutMs, () => {
-      if (connection.activeRequests === 0) close(session, connection);
-    });
+    closeWhenIdle(session, connection);
     if (this.#services.isDraining()) close(session, connection);
   }
 
@@ -45,6 +43,23 @@ export class Http2Front {
   drain(): void {
     for (const [session, connection] of this.#sessions) close(session, connection);
   }
+}
+
+/**
+ * Twice in a row with requests under way: a silent upstream would have been a 504 in between, so it is the client that does not take its answers
+ * or send its body. A listener, for the callback of `setTimeout` is called once only.
+ */
+function closeWhenIdle(session: ServerHttp2Session, connection: Connection): void {
+  const { idleTimeoutMs } = connection.access.view;
+  let lastBytes = -1;
+  session.on('timeout', () => {
+    const { bytesRead, bytesWritten } = connection.socket;
+    if (connection.activeRequests === 0) close(session, connection);
+    else if (bytesRead + bytesWritten === lastBytes) connection.socket.destroy();
+    else session.setTimeout(idleTimeoutMs);
+    lastBytes = bytesRead + bytesWritten;
+  });
+  session.setTimeout(idleTimeoutMs);
 }
 
 /** A client that is refused is so on every stream; a single bad request is no reason to close. It may not even read its answers, so it gets a moment only. */

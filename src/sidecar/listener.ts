@@ -5,7 +5,7 @@ import { createServer as createTlsServer, type Server as TlsServer, type TLSSock
 import { clientFields } from './access-log.ts';
 import type { Peer } from './authorize-peer.ts';
 import { createConnection, tagSocket, type Connection } from './connection.ts';
-import { grantAccess, renewAccess } from './grant-access.ts';
+import { grantAccess, mayGoOn, renewAccess } from './grant-access.ts';
 import { HandshakeWatch } from './handshake-watch.ts';
 import { Http1Front } from './http-listener.ts';
 import { Http2Front } from './http2-front.ts';
@@ -198,10 +198,19 @@ export class Listener {
     if (renewal.kind === 'keep') {
       connection.peer = renewal.peer;
       connection.access = renewal.access;
+      this.#endForbidden(connection);
       return;
     }
     this.#refuse(renewal.reason, clientFields(connection));
     connection.socket.destroy();
+  }
+
+  #endForbidden(connection: Connection): void {
+    for (const work of connection.underWay) {
+      if (mayGoOn(connection.access, work)) continue;
+      this.#refuse('no_route', clientFields(connection));
+      work.abort();
+    }
   }
 
   #refuse(reason: Refusal, fields: LogFields): void {

@@ -13,11 +13,12 @@ const KNOWN: ReadonlyMap<string, Field> = new Map<string, Field>([
 
 const IDENTITY_PREFIX = 'x-ssl-client-';
 
-/** Names come in the same few spellings again and again; bounded, since a client chooses them. */
+/** Names come in the same few spellings again and again; bounded in number and length, since a client chooses them. */
 const MAX_REMEMBERED = 1024;
+const LONGEST_REMEMBERED = 64;
 
 /** RFC 3986: an IP literal or a name of unreserved characters (nginx adds: no empty label), and a port. */
-const HOST = /^(?!.*\.\.)(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~-]+)(?::\d{0,5})?$/;
+const HOST = /^(?!\.(?::|$)|.*\.\.)(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._~-]+)(?::\d{0,5})?$/;
 
 /** Tells the fields of one listener apart (its certificate header is configured). */
 export class HeaderPolicy {
@@ -46,7 +47,7 @@ export class HeaderPolicy {
     const lower = name.toLowerCase();
     const spelled = lower.replaceAll(/[^a-z0-9-]/g, '-'); // CGI and WSGI make the same variable of `-` and `_`, and who knows of what else
     const field = this.#identity.has(spelled) || spelled.startsWith(IDENTITY_PREFIX) ? 'drop' : (KNOWN.get(lower) ?? (KNOWN.has(spelled) ? 'drop' : 'forward'));
-    if (this.#remembered.size < MAX_REMEMBERED) this.#remembered.set(name, field);
+    if (name.length <= LONGEST_REMEMBERED && this.#remembered.size < MAX_REMEMBERED) this.#remembered.set(name, field);
     return field;
   }
 }

@@ -30,6 +30,7 @@ export function serveExchange(exchange: Exchange, services: ExchangeServices, cl
   connection.activeRequests += 1;
   exchange.onOver(() => {
     connection.activeRequests -= 1;
+    if (record.work !== undefined) connection.underWay.delete(record.work);
     if (connection.activeRequests === 0) settle(exchange, services);
     conclude(exchange, services, { record, view: access.view, seconds: (performance.now() - startedAt) / 1000 });
   });
@@ -45,7 +46,9 @@ export function serveExchange(exchange: Exchange, services: ExchangeServices, cl
 
 /** An answer that began before the drain has promised to keep the connection; HTTP/2 has been told with GOAWAY. */
 function settle({ connection, httpVersion }: Exchange, { isDraining }: ExchangeServices): void {
-  if (connection.whenIdle !== undefined) connection.whenIdle();
+  const next = connection.waiting.shift();
+  if (next !== undefined) next();
+  else if (connection.whenIdle !== undefined) connection.whenIdle();
   else if (isDraining() && httpVersion !== '2.0') connection.socket.end();
 }
 
@@ -93,6 +96,9 @@ function serveRoute({ route, target, headers }: Extract<Decision, { kind: 'route
     return;
   }
   record.upstream = route.upstream.name;
+  const work = { upstream: route.upstream.name, target, abort: () => exchange.abort() };
+  record.work = work;
+  exchange.connection.underWay.add(work);
   const forward: ForwardRequest = {
     exchange, headers, policy,
     pool: route.upstream,

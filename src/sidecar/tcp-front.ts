@@ -46,7 +46,13 @@ class TcpSession {
     const { socket, access: { verdict } } = this.#connection;
     socket.on('error', () => socket.destroy());
     if (verdict.kind === 'deny') this.#refuse(verdict.reason);
-    else this.#connect(verdict.routes[0] as Route, verdict.routes[0]?.upstream?.addresses.candidates() ?? []);
+    else this.#begin(verdict.routes[0] as Route);
+  }
+
+  #begin(route: Route): void {
+    const { socket, underWay } = this.#connection;
+    underWay.add({ upstream: route.upstream?.name ?? '', abort: () => socket.destroy() });
+    this.#connect(route, route.upstream?.addresses.candidates() ?? []);
   }
 
   #refuse(reason: DenialReason): void {
