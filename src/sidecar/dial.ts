@@ -1,7 +1,7 @@
 // Opens a connection to an upstream address under a timeout, and knows how far it got: nothing has been sent before it is ready,
 // so until then a request may go to another address.
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, type SecureContext } from 'node:tls';
 import type { UpstreamError } from './metrics.ts';
 
 export interface DialTarget {
@@ -39,7 +39,9 @@ export function dial({ host, port, tls, timeoutMs }: DialTarget): Socket {
     ...plain,
     secureContext: tls.secureContext,
     ALPNProtocols: [...tls.alpn],
-    ...(isIP(tls.serverName) === 0 ? { servername: tls.serverName } : { host: tls.serverName, lookup: fixedLookup(host) }),
+    ...(isIP(tls.serverName) === 0 ? { servername: tls.serverName } : {}),
+    // Said here once more: without SNI Node would have the address prove itself instead.
+    checkServerIdentity: (_, certificate) => checkServerIdentity(tls.serverName, certificate),
     rejectUnauthorized: true,
   });
   setProgress('connecting');
@@ -47,13 +49,6 @@ export function dial({ host, port, tls, timeoutMs }: DialTarget): Socket {
   socket.once('secureConnect', () => setProgress('ready'));
   socket.once('close', () => clearTimeout(timer));
   return socket;
-}
-
-function fixedLookup(address: string): (...args: unknown[]) => void {
-  return (...args) => {
-    const done = args.at(-1) as (error: null, addresses: { address: string; family: number }[]) => void;
-    done(null, [{ address, family: isIP(address) }]);
-  };
 }
 
 export function isReady(socket: Socket | null | undefined): boolean {
