@@ -78,9 +78,13 @@ function hasIssued(issuer: X509Certificate, certificate: X509Certificate): boole
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
-function anchorsBehind(anchors: readonly Anchor[], certificate: X509Certificate, sent: readonly X509Certificate[]): Anchor[] {
-  return sent.filter((candidate) => hasIssued(candidate, certificate)).flatMap((issuer) =>
-    issuersAmong(anchors, issuer).concat(anchorsBehind(anchors, issuer, sent.filter((other) => other !== issuer))));
+/** Each certificate is looked at once: of a few that have signed one another the paths are too many to follow. */
+function anchorsBehind(anchors: readonly Anchor[], leaf: X509Certificate, sent: readonly X509Certificate[]): Anchor[] {
+  const reached = new Set([leaf]);
+  for (const certificate of reached) {
+    for (const candidate of sent) if (!reached.has(candidate) && hasIssued(candidate, certificate)) reached.add(candidate);
+  }
+  return [...reached].flatMap((certificate) => issuersAmong(anchors, certificate));
 }
 
 function sentCertificates(leaf: X509Certificate): X509Certificate[] {

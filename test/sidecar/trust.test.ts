@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes, X509Certificate } from 'node:crypto';
+import { randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
 import { before, describe, it } from 'node:test';
 import { issueCertificate } from '../../src/pki/issue-certificate.ts';
 import { readIssuer, type Issuer } from '../../src/pki/issuer.ts';
@@ -52,6 +52,20 @@ describe('trust', () => {
     it('names the tenant of two anchors, as during a rotation', async () => {
       const next = await TestAuthority.create('customer-ca-2');
       assert.equal(findTenant(load([[customer, 'customer'], [next, 'customer']]), x509Of(alice)), 'customer');
+    });
+
+    it('does not follow every path through authorities that have signed one another', async () => {
+      const below = await TestAuthority.create('below', customer);
+      const leaf = x509Of(await below.issue('carol'));
+      // Of one name and key, so that each has signed each; as Node shows what a client sends.
+      let calls = 0;
+      const sent = Array.from({ length: 8 }, () => new X509Certificate(below.pem));
+      for (const [index, certificate] of [leaf, ...sent].entries()) {
+        const isSignedBy = certificate.verify.bind(certificate);
+        Object.defineProperties(certificate, { issuerCertificate: { value: sent[index] }, verify: { value: (key: KeyObject) => (calls += 1, isSignedBy(key)) } });
+      }
+      assert.equal(findTenant(load([[customer, 'customer'], [partner, 'partner']]), leaf), undefined);
+      assert.ok(calls < 200, `${calls} signatures`);
     });
 
     it('does not take a client of one tenant for an authority of it', async () => {
