@@ -47,7 +47,8 @@ class Attempt {
     });
     whenReady(lease.socket, () => {
       lease.socket.off('close', onDown);
-      if (!this.#isOver && !exchange.isGone) this.#send(lease.session.request(this.#fields(sessions, address), { endStream: exchange.body === undefined, waitForTrailers: exchange.body !== undefined }), address, lease.release);
+      if (this.#isOver || exchange.isGone) lease.release();
+      else this.#send(lease.session.request(this.#fields(sessions, address), { endStream: exchange.body === undefined, waitForTrailers: exchange.body !== undefined }), address, lease.release);
     });
   }
 

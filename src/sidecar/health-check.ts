@@ -32,8 +32,8 @@ function askHttp1(pool: UpstreamPool, address: Address, path: string): Promise<n
   return new Promise((resolve) => {
     const asked = request({ path, headers: { host: `${address.name}:${address.port}` }, createConnection: () => pool.dial(address), timeout: TIMEOUT_MS });
     asked.once('response', (answer) => {
-      answer.resume();
       resolve(answer.statusCode ?? 0);
+      answer.on('error', () => {}).destroy(); // its body may never end
     });
     asked.on('error', () => resolve(0)).once('timeout', () => asked.destroy());
     asked.once('close', () => resolve(0));

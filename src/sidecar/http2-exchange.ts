@@ -145,7 +145,8 @@ export function sendTrailers(stream: Http2Stream, raw: readonly string[]): void 
 
 /** Names and values in turn -> the form node:http2 sends: lower case, repeated fields as lists. */
 export function toHeaders(flat: readonly string[]): OutgoingHttpHeaders {
-  const headers: Record<string, string | string[]> = {};
+  // A field may be called `constructor`.
+  const headers = Object.create(null) as Record<string, string | string[]>;
   for (let index = 0; index < flat.length; index += 2) {
     const name = (flat[index] ?? '').toLowerCase();
     if (FORBIDDEN.has(name)) continue;
