@@ -9,6 +9,7 @@ export const CONDITION = {
   crlTooLarge: 'CRLTooLarge',
   crlExpiring: 'CRLExpiring',
   crlIncomplete: 'CRLIncomplete',
+  clockSkewed: 'ClockSkewed',
   notRevoked: 'NotRevoked',
   revocationsUnmatched: 'RevocationsUnmatched',
   validityClipped: 'ValidityClipped',

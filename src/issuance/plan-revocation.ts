@@ -1,4 +1,4 @@
-// Is a new CRL due, and what does it say. Rules: the number only rises, what was revoked stays on the list until it expires,
+// Is a new CRL due, and what does it say. Rules: the number only rises, what was revoked stays on the list until it has certainly expired,
 // and a list that people rely on never ends earlier than its predecessor.
 //
 //   nothing signed ──► FirstCrl          new entries ──► EntriesAdded        another CA certificate ──► IssuerChanged
@@ -21,6 +21,8 @@ export interface RevocationFacts {
   readonly revocations: readonly Revocation[];
   /** Life of a CRL. */
   readonly lifeMs: number;
+  /** False: the clocks disagree, and nothing is taken off the list. */
+  readonly mayPrune: boolean;
 }
 
 export type RevocationPlan =
@@ -38,12 +40,11 @@ export type RevocationPlan =
 
 /** For clocks of verifiers, as in the certificates. */
 const BACKDATED_MS = 5 * MINUTE_MS;
-/** A verifier whose clock is behind must still find the entry. */
-const PRUNED_AFTER_MS = HOUR_MS;
 const TOLERATED_SKEW_MS = 10 * MINUTE_MS;
 
+/** `now`: as `judgeClocks` has it. */
 export function planRevocation(state: CrlState | undefined, facts: RevocationFacts, now: Date): RevocationPlan {
-  const kept = keptEntries(state, now);
+  const kept = keptEntries(state, facts, now);
   const added = newEntries(kept, facts.revocations, now);
   const reason = findReason(state, added, facts, now);
   if (reason === undefined) return { kind: 'keep', recheckAt: earliest(later(now, HOUR_MS), halfOfLife(state, facts, now)) };
@@ -78,10 +79,15 @@ export function lifeOf({ signedAt, nextUpdate }: Pick<CrlState, 'signedAt' | 'ne
   return nextUpdate.getTime() - signedAt.getTime();
 }
 
-/** None is dropped when the CRL ended unnoticed: the clock may be ahead, and what has expired under it may be revoked in truth. */
-function keptEntries(state: CrlState | undefined, now: Date): readonly CrlEntry[] {
-  if (state === undefined || now > state.nextUpdate) return state?.entries ?? [];
-  return state.entries.filter(({ notAfter }) => later(notAfter, PRUNED_AFTER_MS) > now);
+/**
+ * RFC 5280, 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL issued beyond the revoked
+ * certificate's validity period." So one was signed since, and it stays for a whole life: until then somebody may hold one from before.
+ * None is dropped when the CRL ended unnoticed: the clocks may be ahead, and what has expired under them may be revoked in truth.
+ */
+function keptEntries(state: CrlState | undefined, { lifeMs, mayPrune }: RevocationFacts, now: Date): readonly CrlEntry[] {
+  if (state === undefined || !mayPrune || now > state.nextUpdate) return state?.entries ?? [];
+  const oneMoreLifeMs = Math.max(lifeMs, lifeOf(state));
+  return state.entries.filter(({ notAfter }) => state.signedAt <= notAfter || later(notAfter, oneMoreLifeMs) > now);
 }
 
 /**

@@ -162,6 +162,11 @@ export class ApiClient {
     return await this.#call<T>(body === undefined ? request : { ...request, body: JSON.stringify(body) }, options);
   }
 
+  /** What the API server's clock says now; undefined before its first answer. */
+  serverTime(): Date | undefined {
+    return this.#transport.clock.now();
+  }
+
   async close(): Promise<void> {
     await this.#connection.close();
   }

@@ -4,6 +4,7 @@ import { ApiError, parseStatus } from './api-error.ts';
 import type { Connection } from './connection.ts';
 import { parseJson } from './json.ts';
 import { retryDelayMs } from './retry.ts';
+import { ServerClock } from './server-clock.ts';
 
 /**
  * Sends one request and gives back its JSON: deadlines, retries and the translation of failures into ApiError
@@ -32,6 +33,7 @@ export type TransportOptions = {
 const JSON_TYPE = 'application/json';
 
 export class Transport {
+  readonly clock = new ServerClock();
   readonly #connection: Connection;
   readonly #userAgent: string;
   readonly #random: () => number;
@@ -88,7 +90,9 @@ export class Transport {
     const headers: Record<string, string> = { ...route.headers, accept: accept ?? JSON_TYPE, 'user-agent': this.#userAgent };
     if (body !== undefined) headers['content-type'] = contentType ?? JSON_TYPE;
     const options = { origin: route.origin, path: route.prefix + path, method, headers, signal, headersTimeout: request.timeoutMs };
-    return await route[pool].request(body === undefined ? options : { ...options, body });
+    const response = await route[pool].request(body === undefined ? options : { ...options, body });
+    this.clock.hear(response.headers['date']);
+    return response;
   }
 
   async #failure(request: HttpRequest, response: Dispatcher.ResponseData): Promise<ApiError> {

@@ -19,7 +19,8 @@ const OLD_CA = 'b'.repeat(64);
 const WEEK = 7 * DAY;
 
 const revoked = (serialNumber: string, overrides: Partial<Revocation> = {}): Revocation => ({ serialNumber, issuerSHA256: CA, reason: 'keyCompromise', notAfter: at(WEEK), ...overrides });
-const facts = (revocations: readonly Revocation[] = [], overrides: Partial<RevocationFacts> = {}): RevocationFacts => ({ issuer: { sha256: CA }, revocations, lifeMs: WEEK, ...overrides });
+const facts = (revocations: readonly Revocation[] = [], overrides: Partial<RevocationFacts> = {}): RevocationFacts => ({ issuer: { sha256: CA }, revocations, lifeMs: WEEK, mayPrune: true, ...overrides });
+const serialsOf = ({ entries }: { readonly entries: readonly { readonly serialNumber: string }[] }) => entries.map(({ serialNumber }) => serialNumber);
 
 function signed(plan: RevocationPlan) {
   assert.equal(plan.kind, 'sign');
@@ -65,21 +66,42 @@ describe('planRevocation', () => {
     assert.deepEqual(next.entries.map(({ serialNumber, reason, revokedAt }) => [serialNumber, reason, revokedAt]), [['01', 'superseded', at(0)], ['02', 'keyCompromise', at(HOUR)]]);
   });
 
-  it('keeps what is no longer named by anyone until its certificate has expired', () => {
+  /** The list as it is signed at half of each life, until this time. */
+  const signedUntil = (end: number, state: CrlState, overrides: Partial<RevocationFacts> = {}): CrlState => {
+    let [last, clock] = [state, state.signedAt.getTime() - at(0).getTime()];
+    while ((clock += WEEK / 2) <= end) last = signed(planRevocation(last, facts([], overrides), at(clock))).state;
+    return last;
+  };
+
+  it('keeps what is no longer named by anyone until its certificate has expired, and for one life of a CRL more', () => {
     const state = first([revoked('01'), revoked('02', { notAfter: at(9 * DAY) })]);
-    const half = signed(planRevocation(state, facts(), at(6 * DAY))).state;
-    assert.deepEqual(half.entries.map(({ serialNumber }) => serialNumber), ['01', '02']);
-    const later = signed(planRevocation(half, facts(), at(8 * DAY + WEEK / 2))).state;
-    assert.deepEqual(later.entries, []);
-    const between = signed(planRevocation(half, facts([revoked('03', { notAfter: at(30 * DAY) })]), at(WEEK + HOUR))).state;
-    assert.deepEqual(between.entries.map(({ serialNumber }) => serialNumber), ['02', '03']);
+    assert.deepEqual([6, 8, 13, 14, 17, 18].map((days) => serialsOf(signedUntil(days * DAY, state))), [['01', '02'], ['01', '02'], ['01', '02'], ['02'], ['02'], []]);
+  });
+
+  it('keeps what has expired until a CRL was signed since, as RFC 5280 demands, however long nothing was signed', () => {
+    const state = { ...first([revoked('01')]), nextUpdate: at(100 * DAY) };
+    const since = signed(planRevocation(state, facts(), at(99 * DAY)));
+    assert.deepEqual(serialsOf(since), ['01']);
+    assert.deepEqual(serialsOf(signed(planRevocation({ ...since.state, nextUpdate: at(106 * DAY) }, facts(), at(105 * DAY)))), []);
+  });
+
+  it('keeps it for a longer life that the CRL has, or that is wanted', () => {
+    const state = signedUntil(10.5 * DAY, first([revoked('01')]));
+    assert.deepEqual(serialsOf(signed(planRevocation(state, facts([], { lifeMs: 30 * DAY }), at(16 * DAY)))), ['01']);
+    assert.deepEqual(serialsOf(signed(planRevocation({ ...state, nextUpdate: at(40 * DAY) }, facts([revoked('02', { notAfter: at(90 * DAY) })]), at(16 * DAY)))), ['01', '02']);
+    assert.deepEqual(serialsOf(signed(planRevocation(state, facts(), at(16 * DAY)))), []);
   });
 
   it('drops nothing under a clock that is 30 days ahead for one run', () => {
     const state = first([revoked('01', { notAfter: at(10 * DAY) })]);
     const ahead = signed(planRevocation(state, facts(), at(30 * DAY))).state;
     const back = signed(planRevocation(ahead, facts(), at(HOUR)));
-    assert.deepEqual(back.entries.map(({ serialNumber }) => serialNumber), ['01']);
+    assert.deepEqual(serialsOf(back), ['01']);
+  });
+
+  it('drops nothing while the clocks disagree, however often it signs', () => {
+    const state = first([revoked('01', { notAfter: at(10 * DAY) })]);
+    assert.deepEqual(serialsOf(signedUntil(100 * DAY, state, { mayPrune: false })), ['01']);
   });
 
   it('looks again before the CRL ends when a longer life is wanted', () => {
@@ -105,13 +127,13 @@ describe('planRevocation', () => {
   it('lets the CRL begin five minutes ago', () => assert.deepEqual(signed(planRevocation(undefined, facts(), at(0))).thisUpdate, at(-5 * MINUTE)));
 
   it('under any clock: rises, never ends earlier, loses nothing that is unexpired, signs at most once per look, and looks again later', () => {
-    const step = fc.record({ lifeMs: fc.constantFrom(DAY, WEEK, 30 * DAY), ms: fc.constantFrom(MINUTE, HOUR, DAY, -10 * MINUTE, 10 * MINUTE, -30 * DAY, 30 * DAY), serial: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }) });
+    const step = fc.record({ mayPrune: fc.boolean(), lifeMs: fc.constantFrom(DAY, WEEK, 30 * DAY), ms: fc.constantFrom(MINUTE, HOUR, DAY, -10 * MINUTE, 10 * MINUTE, -30 * DAY, 30 * DAY), serial: fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined }) });
     fc.assert(fc.property(fc.array(step, { maxLength: 30, size: 'max' }), (steps) => {
       let [state, clock]: [CrlState | undefined, number] = [undefined, 0];
-      for (const { lifeMs, ms, serial } of steps) {
+      for (const { lifeMs, mayPrune, ms, serial } of steps) {
         clock += ms;
         const now = at(clock);
-        const given = facts(serial === undefined ? [] : [revoked(`0${serial}`, { notAfter: at(serial * 5 * DAY) })], { lifeMs });
+        const given = facts(serial === undefined ? [] : [revoked(`0${serial}`, { notAfter: at(serial * 5 * DAY) })], { lifeMs, mayPrune });
         const plan = planRevocation(state, given, now);
         if (plan.kind === 'keep') {
           assert.ok(plan.recheckAt > now && (state?.nextUpdate ?? now) > plan.recheckAt);
@@ -122,7 +144,8 @@ describe('planRevocation', () => {
         if (state !== undefined) {
           assert.ok(next.number > state.number && next.nextUpdate >= state.nextUpdate);
           const kept = new Set(next.entries.map(({ serialNumber }) => serialNumber));
-          for (const entry of state.entries) assert.ok(entry.notAfter <= now || kept.has(entry.serialNumber));
+          const isOver = (notAfter: Date) => mayPrune && state !== undefined && state.signedAt > notAfter && notAfter.getTime() + lifeMs <= now.getTime();
+          for (const entry of state.entries) assert.ok(isOver(entry.notAfter) || kept.has(entry.serialNumber));
         }
         assert.equal(planRevocation(next, given, now).kind, 'keep');
         state = next;

@@ -5,6 +5,7 @@ import { keepCrls } from './keep-crls.ts';
 import type { KeptCrls } from './keep-crls.ts';
 import { findListed, issuerNames } from './listed-authority.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { readClocks } from './read-clocks.ts';
 import { RefusedError } from './refused-error.ts';
 import { rotateAuthority } from './rotate-authority.ts';
 import type { Rotation } from './rotate-authority.ts';
@@ -50,10 +51,10 @@ function describeAuthority({ name, tenant }: AuthoritySource, { issuer, publishe
 const LONGEST_POLL_MS = 5000;
 const SHORTEST_POLL_MS = 200;
 
-function nextLook({ rotationWaitMs, now }: ReconcilerContext, { progress }: Rotation, { recheckAt }: KeptCrls): { requeueAfterMs?: number } {
+function nextLook(context: ReconcilerContext, { progress }: Rotation, { recheckAt }: KeptCrls): { requeueAfterMs?: number } {
   const waits = [
-    ...(progress === undefined ? [] : [Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, rotationWaitMs / 10))]),
-    ...(recheckAt === undefined ? [] : [Math.max(1000, recheckAt.getTime() - now().getTime())]),
+    ...(progress === undefined ? [] : [Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, context.rotationWaitMs / 10))]),
+    ...(recheckAt === undefined ? [] : [Math.max(1000, recheckAt.getTime() - readClocks(context).now.getTime())]),
   ];
   return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
 }

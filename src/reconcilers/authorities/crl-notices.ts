@@ -1,5 +1,6 @@
 // What people should know of the CRLs of an authority. Pure.
 import { CONDITION } from '../../api/conditions.ts';
+import type { ClockVerdict } from '../../issuance/judge-clocks.ts';
 import { writeInstant } from '../../issuance/instant.ts';
 import { lifeOf } from '../../issuance/plan-revocation.ts';
 import type { Notice } from './authority.ts';
@@ -41,6 +42,12 @@ export function unreadable(place: string): Notice {
 /** The Secret has vanished while nobody looked. */
 export function incomplete({ name }: Source): Notice {
   return { type: CONDITION.crlIncomplete, status: 'True', reason: 'CRLStateLost', message: `the Secret with the CRL of ${name} had vanished and was made anew from what is known: certificates of objects that are gone may be missing from it. Replace the authority` };
+}
+
+/** Nobody knows which of the clocks is right. */
+export function skewed({ name }: Pick<Source, 'name'>, { disagreement }: ClockVerdict): Notice[] {
+  if (disagreement === undefined) return [];
+  return [{ type: CONDITION.clockSkewed, status: 'True', reason: 'ClocksDisagree', message: `${disagreement}: until they agree, nothing is taken off the CRL of ${name}, and it is signed by the earlier of the two. Set the clocks` }];
 }
 
 /** Signed anew at half of its life, a CRL never has less than half of it left, unless something is wrong; a longer life that is wanted now is not yet its own. */

@@ -60,9 +60,13 @@ export class CrlStore {
     return state === undefined || pem === undefined ? { kind: 'malformed', pem } : { kind: 'read', state, pem };
   }
 
-  /** Beside the others that are new, for one write. False, and nothing is changed, where all of it together does not fit into the Secret. */
-  add(id: string, { state, pem }: Signed, { inForce, now }: { readonly inForce: readonly string[]; readonly now: Date }): boolean {
-    const next = { ...(this.#next ?? withoutExpired(this.#state, inForce, now)), [crlKeys(id).state]: writeCrlState(state), [crlKeys(id).crl]: pem };
+  /**
+   * Beside the others that are new, for one write. False, and nothing is changed, where all of it together does not fit into the Secret.
+   * Without `now` nothing is forgotten.
+   */
+  add(id: string, { state, pem }: Signed, { inForce, now }: { readonly inForce: readonly string[]; readonly now: Date | undefined }): boolean {
+    const known = now === undefined ? this.#state : withoutExpired(this.#state, inForce, now);
+    const next = { ...(this.#next ?? known), [crlKeys(id).state]: writeCrlState(state), [crlKeys(id).crl]: pem };
     const whole = { ...next, [CRL_BUNDLE_KEY]: inForce.map((each) => next[crlKeys(each).crl] ?? '').join('') };
     if (sizeOf(whole) > LARGEST_SECRET) return false;
     this.#next = whole;

@@ -2,7 +2,8 @@
 // gone. Rule: what cannot be signed or stored leaves the last one in force, and a condition says so; an entry is never dropped.
 import type { TenantCertificate } from '../../api/tenant-certificate.ts';
 import type { CrlState } from '../../issuance/crl-state.ts';
-import { HOUR_MS, later } from '../../issuance/instant.ts';
+import { HOUR_MS, MINUTE_MS, later } from '../../issuance/instant.ts';
+import type { ClockVerdict } from '../../issuance/judge-clocks.ts';
 import { planRevocation } from '../../issuance/plan-revocation.ts';
 import { revocationsOf, tenantRevocations } from '../../issuance/revocations.ts';
 import type { Revocation } from '../../issuance/revocations.ts';
@@ -14,13 +15,14 @@ import { maySignCrls, readCrl, verifyCrl } from '../../pki/read-crl.ts';
 import type { Notice, Revocations, StoredAnchor, StoredCrl } from './authority.ts';
 import { signers } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
-import { doesNotFit, expiring, forbidden, incomplete, mayNotSign, postponed, tooLarge, unreadable } from './crl-notices.ts';
+import { doesNotFit, expiring, forbidden, incomplete, mayNotSign, postponed, skewed, tooLarge, unreadable } from './crl-notices.ts';
 import { readCrlMark, writeCrlMark } from './crl-mark.ts';
 import type { CrlMark } from './crl-mark.ts';
 import { crlIssuerId, crlSecretName, CrlStore } from './crl-store.ts';
 import type { Signed } from './crl-store.ts';
 import { INDEX } from '../reconciler-context.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
+import { readClocks } from './read-clocks.ts';
 import { RefusedError } from './refused-error.ts';
 import type { Rotation } from './rotate-authority.ts';
 import { findState } from './state-secret.ts';
@@ -63,14 +65,15 @@ export async function keepCrls(context: ReconcilerContext, source: AuthoritySour
   if (isNew(store, mark) && groups.some(({ signer }) => signer === undefined)) return { crls: [], notices: [postponed(source)] };
   const remembered = vanished(context, source, store);
   const revocations = [...(remembered ?? []), ...findRevocations(source, rotation, certificates)];
-  const kept = await keepEach(context, { source, store, groups, revocations });
+  const clocks = readClocks(context);
+  const kept = await keepEach(context, { source, store, groups, revocations, clocks });
   const isLost = mark.wasKept && remembered === undefined;
   const lacking = issuersOf(rotation).filter((sha256) => isLost || mark.incomplete.includes(sha256));
   // Said before it is made anew: nobody could tell afterwards.
   if (isLost) await writeCrlMark(context, source, lacking);
   await store.write(context);
   await writeCrlMark(context, source, lacking);
-  return summarise(kept, lacking.length === 0 ? [] : [incomplete(source)]);
+  return summarise(kept, clocks, [...skewed(source, clocks), ...(lacking.length === 0 ? [] : [incomplete(source)])]);
 }
 
 async function keepEach(context: ReconcilerContext, { groups, ...task }: Omit<Task, 'group' | 'inForce'> & { readonly groups: readonly Group[] }): Promise<Kept[]> {
@@ -155,23 +158,25 @@ interface Task {
   /** Identifiers of all groups. */
   readonly inForce: readonly string[];
   readonly revocations: readonly Revocation[];
+  readonly clocks: ClockVerdict;
 }
 
-async function keepOne(context: ReconcilerContext, { source, store, group, inForce, revocations }: Task): Promise<Kept> {
+async function keepOne(context: ReconcilerContext, { source, store, group, inForce, revocations, clocks }: Task): Promise<Kept> {
   const { id, issuers, anchors, signer } = group;
   const before = store.read(id);
-  const now = context.now();
+  const { now } = clocks;
+  const mayPrune = clocks.disagreement === undefined;
   if (before.kind === 'malformed') return { group, notices: [unreadable(store.place)], ...describeForeign(before.pem, issuers[0]) };
   const current = before.kind === 'none' ? undefined : before;
   const unchanged = { group, ...(current && { current, crl: describeCrl(current) }) };
   if (signer === undefined) return { ...unchanged, notices: expiring(source, current, now) };
   const alsoSHA256 = issuers.filter((sha256) => sha256 !== signer.sha256);
   const mine = revocations.filter(({ issuerSHA256 }) => issuers.includes(issuerSHA256));
-  const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs }, now);
+  const plan = planRevocation(current?.state, { issuer: { sha256: signer.sha256, alsoSHA256 }, revocations: mine, lifeMs: source.crl.lifeMs, mayPrune }, now);
   if (plan.kind === 'keep') return { ...unchanged, notices: [...tooLarge(source, current), ...expiring(source, current, now)], recheckAt: plan.recheckAt };
   const pem = await sign(signer, anchors, { number: plan.state.number, thisUpdate: plan.thisUpdate, nextUpdate: plan.state.nextUpdate, entries: plan.entries.map(({ revokedAt, ...entry }) => ({ ...entry, revocationDate: revokedAt })) });
   const next = { state: plan.state, pem };
-  if (!store.add(id, next, { inForce, now })) return { ...unchanged, notices: [doesNotFit(source, next, current)] };
+  if (!store.add(id, next, { inForce, now: mayPrune ? now : undefined })) return { ...unchanged, notices: [doesNotFit(source, next, current)] };
   context.log.info({ authority: source.name, reason: plan.reason, number: plan.state.number.toString(), entries: plan.entries.length, nextUpdate: plan.state.nextUpdate, issuerSHA256: signer.sha256 }, 'crl signed');
   return { group, current: next, crl: describeCrl(next), notices: tooLarge(source, next), recheckAt: later(now, Math.min(HOUR_MS, source.crl.lifeMs / 2)) };
 }
@@ -194,9 +199,13 @@ async function sign(signer: Issuer, anchors: readonly Buffer[], content: Paramet
   return pem;
 }
 
-function summarise(kept: readonly Kept[], said: readonly Notice[]): KeptCrls {
+/** Clocks are set by people, who want to see that it helped. */
+const SKEWED_RECHECK_MS = 5 * MINUTE_MS;
+
+function summarise(kept: readonly Kept[], { now, disagreement }: ClockVerdict, said: readonly Notice[]): KeptCrls {
   const current = kept.flatMap((each) => each.current ?? []);
-  const recheck = kept.flatMap(({ recheckAt }) => recheckAt ?? []).sort((a, b) => a.getTime() - b.getTime())[0];
+  const rechecks = [...kept.flatMap(({ recheckAt }) => recheckAt ?? []), ...(disagreement === undefined ? [] : [later(now, SKEWED_RECHECK_MS)])];
+  const recheck = rechecks.sort((a, b) => a.getTime() - b.getTime())[0];
   const signing = kept.filter(({ group: { signer } }) => signer !== undefined).flatMap(({ group: { issuers } }) => issuers);
   return {
     crls: kept.flatMap(({ crl }) => crl ?? []),

@@ -34,13 +34,14 @@ type Issued = NonNullable<TenantCertificateStatus['issued']>;
 /** The bound of the schema. With so many unexpired ones nothing more is issued: a serial that is forgotten could not be revoked. */
 export const MAX_ISSUED = 512;
 
-export function certificateStatus(certificate: TenantCertificate, findings: Findings, now: Date): TenantCertificateStatus {
+/** `agreedNow`: a clock that is ahead must not make certificates be forgotten that could then not be revoked. */
+export function certificateStatus(certificate: TenantCertificate, findings: Findings, now: Date, agreedNow = now): TenantCertificateStatus {
   const before = certificate.status ?? {};
   const generation = certificate.metadata.generation ?? 0;
   return {
     ...(before.pods === undefined ? {} : { pods: before.pods }),
     ...attempts(before, findings, now),
-    ...describeSecret(before, findings, now),
+    ...describeSecret(before, findings, agreedNow),
     observedGeneration: generation,
     secretName: findings.secretName,
     issuer: certificate.spec.issuer.kind === 'SelfSigned' ? 'SelfSigned' : `${certificate.spec.issuer.kind}/${certificate.spec.issuer.name ?? ''}`,

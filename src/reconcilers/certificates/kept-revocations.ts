@@ -24,8 +24,8 @@ export function splitIssued(run: CertificateRun, kept: readonly Revocations[]): 
   };
 }
 
-function unexpired({ certificate: { status }, now }: CertificateRun): Issued {
-  return (status?.issued ?? []).filter(({ notAfter }) => (parseInstant(notAfter) ?? now) > now);
+function unexpired({ certificate: { status }, agreedNow }: CertificateRun): Issued {
+  return (status?.issued ?? []).filter(({ notAfter }) => (parseInstant(notAfter) ?? agreedNow) > agreedNow);
 }
 
 /** Its authority is there, and was never asked for a CRL. */

@@ -13,11 +13,11 @@ import { withIssued } from './certificate-status.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
 
 export async function rememberIssued(run: CertificateRun, secret: OwnedSecret | undefined): Promise<CertificateRun> {
-  const { context, certificate, namespace, signal, now } = run;
+  const { context, certificate, namespace, signal, agreedNow } = run;
   const { status = {}, metadata: { name, resourceVersion } } = certificate;
   if (secret === undefined) return run;
   const known = status.issued ?? [];
-  const issued = withIssued(status, secret, now);
+  const issued = withIssued(status, secret, agreedNow);
   if (issued.every((each) => known.some(({ serialNumber, issuerSHA256 }) => serialNumber === each.serialNumber && issuerSHA256 === each.issuerSHA256))) return run;
   if (!(await isProven(run, secret))) return run;
   const ref = { namespace, name, ...(resourceVersion === undefined ? {} : { resourceVersion }) };

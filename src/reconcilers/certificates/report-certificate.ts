@@ -9,10 +9,10 @@ import type { Findings } from './certificate-status.ts';
 import { logRefused } from './issuance-log.ts';
 
 export async function reportStatus(run: CertificateRun, findings: Findings): Promise<void> {
-  const { context, certificate, namespace, signal, now } = run;
+  const { context, certificate, namespace, signal, now, agreedNow } = run;
   if (findings.refusal !== undefined) reportRefusal(run, CONDITION.ready, findings.refusal);
   else if (findings.suspended !== undefined) reportRefusal(run, CONDITION.issuanceSuspended, findings.suspended);
-  const patch = statusPatch(certificate.status, certificateStatus(certificate, findings, now));
+  const patch = statusPatch(certificate.status, certificateStatus(certificate, findings, now, agreedNow));
   if (patch === undefined) return;
   const { name, resourceVersion } = certificate.metadata;
   const ref = { namespace, name, ...(resourceVersion === undefined ? {} : { resourceVersion }) };

@@ -30,12 +30,12 @@ export async function guardDeletion(run: CertificateRun): Promise<Guarded> {
 }
 
 async function hold(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<CertificateRun> {
-  const { kind } = planFinalizer(...judge(run, state), run.now);
+  const { kind } = planFinalizer(...judge(run, state), run.agreedNow);
   return kind === 'add' || kind === 'remove' ? await patchFinalizers(run, kind) : run;
 }
 
 async function release(run: CertificateRun, state: AuthorityState | 'self-signed'): Promise<Guarded> {
-  const plan = planFinalizer(...judge(run, state), run.now);
+  const plan = planFinalizer(...judge(run, state), run.agreedNow);
   if (plan.kind === 'wait') {
     if (plan.isWorrying) run.context.recordEvent(run.certificate, { type: 'Warning', reason: 'RevocationWaits', message: plan.message });
     return { kind: 'waiting' };

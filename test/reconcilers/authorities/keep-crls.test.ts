@@ -33,12 +33,14 @@ describe('keepCrls', () => {
     second = await aRoot({ subject: { commonName: 'ca' } });
   });
   beforeEach(() => {
-    store = new StateStore();
+    store = newStore();
     authorities = new Authorities(() => {}, () => {});
     certificates = new Cache<TenantCertificate>({ logger: quiet, indexes: { [INDEX.authority]: () => ['Tenant/shop'], [INDEX.signedBy]: () => [] } });
     now = NOW;
   });
 
+  /** Its clock agrees with ours. */
+  const newStore = () => Object.assign(new StateStore(), { serverTime: () => now });
   const context = () => ({ client: store.client, authorities, caches: { secrets: store.cache, certificates }, now: () => now, log: quiet }) as unknown as ReconcilerContext;
   const source = (observed: Issuer, { wanted = true, earlier = [] as readonly Issuer[], lifeMs = 7 * DAY } = {}) => (
     { key: 'Tenant/shop', name: 'Tenant shop', ca: { namespace: 'system', name: 'ca' }, observed, earlier, crl: { wanted, lifeMs, revoked: [] } }
@@ -168,7 +170,7 @@ describe('keepCrls', () => {
   it('counts what retired authorities have left in the Secret, too', async () => {
     for (let index = 0; index < 8; index += 1) issue(`new-${index}`, serials(index, 500), { revoked: true, issuer: second.issuer });
     assert.equal((await keep(source(second.issuer), publishing(second))).crls.length, 1);
-    store = new StateStore();
+    store = newStore();
     for (let index = 0; index < 6; index += 1) issue(`old-${index}`, serials(index, 500), { revoked: true });
     await keep();
     await assert.rejects(keep(source(second.issuer), publishing(second)), /does not fit into a Secret/);
@@ -186,6 +188,62 @@ describe('keepCrls', () => {
     };
     // Two for each of both, and the bundle.
     assert.deepEqual([await keysAfter(31), await keysAfter(60), await keysAfter(66)], [5, 5, 3]);
+  });
+
+  describe('under a clock that is 40 days ahead of the API server', () => {
+    const AHEAD = 40 * DAY;
+    /** Both clocks go on; ours is ahead. */
+    const set = (days: number, ahead = AHEAD) => {
+      const server = new Date(NOW.getTime() + days * DAY);
+      store.serverTime = () => server;
+      now = new Date(server.getTime() + ahead);
+    };
+    beforeEach(async () => {
+      issue('bad', ['0B'], { revoked: true });
+      await keep();
+      certificates.replace([], '99');
+    });
+
+    it('takes nothing off the list, however often it signs, and lists what is revoked now', async () => {
+      for (const days of [4, 8, 12, 16]) {
+        set(days);
+        assert.deepEqual(serialsOf((await keep()).crls[0]?.pem), ['0B']);
+      }
+      issue('late', ['0C'], { revoked: true });
+      set(17);
+      assert.deepEqual(serialsOf((await keep()).crls[0]?.pem), ['0B', '0C']);
+    });
+    it('signs no CRL that begins or ends in the future of the API server', async () => {
+      set(4);
+      const { thisUpdate, nextUpdate } = readCrl((await keep()).crls[0]?.pem ?? '') ?? assert.fail();
+      assert.deepEqual([thisUpdate, nextUpdate], [new Date(NOW.getTime() + 4 * DAY - 300_000), new Date(NOW.getTime() + 11 * DAY)]);
+    });
+    it('signs no more often than else', async () => {
+      set(4);
+      await keep();
+      const writes = store.writesOf(KEY);
+      await keep();
+      assert.equal(store.writesOf(KEY), writes);
+    });
+    it('says so until the clocks agree again, and looks soon', async () => {
+      set(1);
+      const { notices, recheckAt } = await keep();
+      assert.deepEqual(notices.map(({ type, reason }) => `${type} ${reason}`), ['ClockSkewed ClocksDisagree']);
+      assert.match(notices[0]?.message ?? '', /more than a day ahead of the API server's.*nothing is taken off the CRL of Tenant shop/u);
+      assert.deepEqual(recheckAt, new Date(NOW.getTime() + DAY + 300_000));
+      set(1, 0);
+      assert.deepEqual((await keep()).notices, []);
+    });
+    it('forgets nothing of a retired authority', async () => {
+      const keys = async () => {
+        await keep(source(second.issuer), publishing(second));
+        return Object.keys(store.secrets.get(KEY)?.data ?? {}).length;
+      };
+      set(66);
+      assert.equal(await keys(), 5);
+      set(70, 0);
+      assert.equal(await keys(), 3);
+    });
   });
 
   it('never gives a number twice when two are at work', async () => {

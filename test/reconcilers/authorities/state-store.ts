@@ -14,10 +14,13 @@ export class StateStore {
   readonly secrets = new Map<string, Secret>();
   readonly cache = new Cache<OwnedSecret>({ logger: quiet });
   writes = 0;
+  /** What the API server's clock says. */
+  serverTime: () => Date | undefined = () => undefined;
   readonly #writes = new Map<string, number>();
   #version = 100;
 
   readonly client = {
+    serverTime: () => this.serverTime(),
     create: async (_: unknown, secret: Secret) => {
       if (this.secrets.has(keyOf(secret.metadata))) throw new ApiError('create', { code: 409, reason: 'AlreadyExists' });
       return this.put(secret);

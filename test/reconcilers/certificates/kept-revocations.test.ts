@@ -23,7 +23,7 @@ function aRun(listed: readonly string[], spec: Partial<TenantCertificateSpec> = 
   authorities.publish('Secret/shop/plain-ca', ready({ issuers: [WITHOUT_CRL] }));
   const issued = [['01', SIGNS], ['02', KEYLESS], ['03', WITHOUT_CRL], ['04', GONE]].map(([serialNumber = '', issuerSHA256 = '']) => ({ serialNumber, issuerSHA256, notAfter: at(DAY).toISOString() }));
   const certificate = { ...aTenantCertificate(spec), status: { issued: [...issued, { serialNumber: '05', issuerSHA256: GONE, notAfter: at(0).toISOString() }] } };
-  return { state, run: { certificate, desired: desired(spec), now: at(0), context: { authorities } } as unknown as CertificateRun };
+  return { state, run: { certificate, desired: desired(spec), now: at(0), agreedNow: at(0), context: { authorities } } as unknown as CertificateRun };
 }
 
 describe('splitIssued', () => {

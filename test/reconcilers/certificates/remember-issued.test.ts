@@ -48,6 +48,7 @@ describe('rememberIssued', () => {
     const certificate = { ...aTenantCertificate(), status };
     let writes = 0;
     const client = {
+      serverTime: () => NOW,
       get: async () => secret,
       patchStatus: async (_: unknown, __: unknown, patch: TenantCertificateStatus) => {
         writes += 1;
