@@ -36,9 +36,9 @@ cluster: deps ## the embedded Kubernetes alone; kubeconfig at .cluster/kubeconfi
 
 cluster-down: ## remove the embedded Kubernetes
 	@hack/cluster/down
-	@CLUSTER=integration hack/cluster/down
+	@CONTEXT= CLUSTER=integration hack/cluster/down
 
-images: deps ## build the images and load them into the embedded cluster
+images: deps ## build the images and load them into the cluster (with CONTEXT: kind, k3d, minikube)
 	@hack/images/build all
 
 deploy: deps ## install the operator from deploy/
@@ -49,7 +49,7 @@ undeploy: ## remove the operator
 
 ##@ Testing it
 test: deps ## everything CI runs: lint, types, generated files, unit, integration, e2e
-	@hack/test/run
+	@hack/test/with-context hack/test/run
 
 unit: deps ## unit tests: no cluster, real sockets and binaries
 	@node --test --test-timeout=300000 --test-reporter=spec $(UNIT_TESTS)
@@ -58,10 +58,10 @@ list-unit:
 	@echo $(UNIT_TESTS)
 
 integration: deps ## the operator against a real API server (make cluster first)
-	@node --test --test-concurrency=1 --test-reporter=spec 'test/integration/*.test.ts'
+	@hack/test/with-context node --test --test-concurrency=1 --test-reporter=spec 'test/integration/*.test.ts'
 
 e2e: deps ## real kubelet and containers (make cluster images deploy first)
-	@node --test --test-concurrency=1 --test-reporter=spec 'test/e2e/*.test.ts'
+	@hack/test/with-context node --test --test-concurrency=1 --test-reporter=spec 'test/e2e/*.test.ts'
 
 lint: deps ## linter (with types) and unused code
 	@oxlint --type-aware --deny-warnings src test hack

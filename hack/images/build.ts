@@ -10,8 +10,11 @@ import { writeArchive } from './oci-archive.ts';
 import { checkout } from './paths.ts';
 import { recipes, type ImageName } from './recipes.ts';
 
+const context = process.env['CONTEXT'] ?? '';
+
 const groups: Record<string, readonly ImageName[]> = {
-  all: ['nginx', 'hello', 'toolbox', 'operator'],
+  // A cluster with a registry in reach takes the official nginx.
+  all: [...(context === '' ? (['nginx'] as const) : []), 'hello', 'toolbox', 'operator'],
   examples: ['servers', 'kes-stand-in'],
   cluster: ['pause', 'coredns'],
 };
@@ -42,11 +45,11 @@ async function archiveOf(name: ImageName): Promise<string> {
 }
 
 function load(archive: string): void {
-  execFileSync(`${checkout}/hack/cluster/load-image`, [archive], { stdio: 'inherit' });
+  execFileSync(`${checkout}/hack/images/load`, [archive], { stdio: 'inherit' });
 }
 
 async function main(): Promise<void> {
-  const clusterRuns = existsSync(`${checkout}/.cluster/run/containerd.pid`);
+  const clusterRuns = context !== '' || existsSync(`${checkout}/.cluster/run/containerd.pid`);
   for (const name of namesFrom(process.argv.slice(2))) {
     const archive = await archiveOf(name);
     say(`image ${name}: ${basename(archive, '.tar')}`);

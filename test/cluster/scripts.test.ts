@@ -73,3 +73,38 @@ describe('hack/cluster/down', () => {
     assert.equal(existsSync(state), false);
   });
 });
+
+describe('CONTEXT', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'context-'));
+  after(() => rmSync(folder, { recursive: true }));
+  for (const name of ['kind', 'k3d', 'minikube', 'kubectl']) writeFileSync(join(folder, name), `#!/bin/sh\necho ${name} "$@"\n`, { mode: 0o755 });
+  const run = (script: string, CONTEXT: string, ...args: string[]) => {
+    const { status, stdout } = spawnSync(join(hack, script), args, { encoding: 'utf8', env: { ...process.env, CONTEXT, PATH: `${folder}:${process.env['PATH']}` } });
+    return { status, says: stdout.trim() };
+  };
+
+  const loads: Record<string, string> = {
+    'kind-shop': 'kind load image-archive --name shop a.tar',
+    'k3d-shop': 'k3d image import --cluster shop a.tar',
+    minikube: 'minikube image load a.tar',
+  };
+  for (const [context, command] of Object.entries(loads)) {
+    it(`${context} gets images by ${command}`, () => assert.deepEqual(run('images/load', context, 'a.tar'), { status: 0, says: command }));
+  }
+
+  it('of another kind gets no images, and make images says so', () => {
+    assert.equal(run('images/load', 'production', '--check').status, 1);
+    const { status, says } = run('images/build', 'production', 'all');
+    assert.equal(status, 0);
+    assert.match(says, /context production is none of kind, k3d, minikube/);
+  });
+
+  it('is neither started nor removed', () => {
+    assert.match(run('cluster/up', 'kind-shop').says, /ready: the cluster of context kind-shop$/);
+    assert.match(run('cluster/down', 'kind-shop').says, /the cluster of context kind-shop is yours and stays$/);
+  });
+
+  it('is all that tests find in their KUBECONFIG', () => {
+    assert.deepEqual(run('test/with-context', 'kind-shop', 'sh', '-c', 'cat "$KUBECONFIG"'), { status: 0, says: 'kubectl --context kind-shop config view --raw --minify --flatten' });
+  });
+});
