@@ -20,44 +20,58 @@ export type Pod = KubeObject & {
 export interface Rollout {
   readonly state: 'done' | 'going';
   readonly text: string;
+  /** Why pods do not start, by its reason. */
+  readonly stuck: ReadonlyMap<string, string>;
 }
 
 /** Pure. Done when every replica is ready and of the current template, and no other is left. */
 export function describeRollout({ metadata, spec: { replicas: wanted = 1 }, status = {} }: Deployment, pods: readonly Pod[]): Rollout {
-  if ((status.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return { state: 'going', text: 'waiting for the Deployment to be noticed' };
+  const stuck = new Map(pods.flatMap(whyPending));
+  if ((status.observedGeneration ?? 0) < (metadata?.generation ?? 0)) return { state: 'going', text: 'waiting for the Deployment to be noticed', stuck };
   const [all, updated, ready] = [status.replicas, status.updatedReplicas, status.readyReplicas].map((count = 0) => count);
-  if ([all, updated, ready].every((count) => count === wanted)) return { state: 'done', text: `${wanted} of ${wanted} replicas ready` };
-  const stuck = [...new Set(pods.flatMap(whyPending))].sort();
-  const text = [`${ready} of ${wanted} replicas ready, ${updated} of the new version`, ...stuck].join('; ');
-  return { state: 'going', text: text.replaceAll(/\p{C}+/gu, ' ') };
+  if ([all, updated, ready].every((count) => count === wanted)) return { state: 'done', text: `${wanted} of ${wanted} replicas ready`, stuck };
+  return { state: 'going', text: [`${ready} of ${wanted} replicas ready, ${updated} of the new version`, ...[...stuck.keys()].sort()].join('; '), stuck };
 }
 
 const MESSAGE_LENGTH = 200;
 /** Every pod passes through these. */
 const ORDINARY: ReadonlySet<string> = new Set(['ContainerCreating', 'PodInitializing']);
 
-function whyPending({ status = {} }: Pod): string[] {
+/** Messages come from the cluster: what could steer a terminal is taken out. */
+function whyPending({ status = {} }: Pod): [reason: string, message: string][] {
   const unscheduled = (status.conditions ?? []).filter(({ type, status: value }) => type === 'PodScheduled' && value === 'False');
   const waiting = (status.containerStatuses ?? []).flatMap(({ state }) => (state?.waiting === undefined ? [] : [state.waiting]));
   return [...unscheduled, ...waiting]
-    .filter(({ reason = '' }) => reason !== '' && !ORDINARY.has(reason))
-    .map(({ reason, message }) => (message === undefined ? `${reason}` : `${reason}: ${message.slice(0, MESSAGE_LENGTH)}`));
+    .filter(({ reason = '' }) => /^\w+$/.test(reason) && !ORDINARY.has(reason))
+    .map(({ reason = '', message = '' }) => [reason, message.slice(0, MESSAGE_LENGTH).replaceAll(/\p{C}+/gu, ' ')]);
 }
 
 const INTERVAL_MS = 1000;
 
-/** Resolves when it is done; throws with the last state when the time is over. */
-export async function waitForRollout(client: Pick<ApiClient, 'get' | 'list'>, { timeoutMs, say }: { readonly timeoutMs: number; readonly say: (line: string) => void }): Promise<void> {
+export interface Wait {
+  readonly timeoutMs: number;
+  readonly say: (line: string) => void;
+}
+
+/** Resolves when it is done; throws with the last state when the time is over. Says each state when it begins, and each reason once. */
+export async function waitForRollout(client: Pick<ApiClient, 'get' | 'list'>, { timeoutMs, say }: Wait): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
-  let told = '';
+  const told = new Set<string>();
+  let last = '';
   for (;;) {
-    const deployment = await client.get<Deployment>(resources.Deployment, { namespace: SYSTEM_NAMESPACE, name: OPERATOR });
-    const { items } = await client.list<Pod>(resources.Pod, { namespace: SYSTEM_NAMESPACE, labelSelector: `app.kubernetes.io/name=${OPERATOR}` });
-    const { state, text } = describeRollout(deployment, items);
-    if (text !== told) say(`operator: ${text}\n`);
-    told = text;
+    const { state, text, stuck } = await readRollout(client);
+    if (text !== last) say(`operator: ${text}\n`);
+    for (const [reason, message] of stuck) if (!told.has(reason)) say(`  ${reason}: ${message}\n`);
+    for (const reason of stuck.keys()) told.add(reason);
+    last = text;
     if (state === 'done') return;
     if (signal.aborted) throw new Error(`the operator did not become ready within ${timeoutMs / 1000} s (${text}); see kubectl -n ${SYSTEM_NAMESPACE} describe pods`);
     await sleep(INTERVAL_MS);
   }
+}
+
+async function readRollout(client: Pick<ApiClient, 'get' | 'list'>): Promise<Rollout> {
+  const deployment = await client.get<Deployment>(resources.Deployment, { namespace: SYSTEM_NAMESPACE, name: OPERATOR });
+  const { items } = await client.list<Pod>(resources.Pod, { namespace: SYSTEM_NAMESPACE, labelSelector: `app.kubernetes.io/name=${OPERATOR}` });
+  return describeRollout(deployment, items);
 }
