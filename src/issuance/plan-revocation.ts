@@ -81,13 +81,13 @@ export function lifeOf({ signedAt, nextUpdate }: Pick<CrlState, 'signedAt' | 'ne
 
 /**
  * RFC 5280, 3.3: "An entry MUST NOT be removed from the CRL until it appears on one regularly scheduled CRL issued beyond the revoked
- * certificate's validity period." So one was signed since, and it stays for a whole life: until then somebody may hold one from before.
+ * certificate's validity period." It stays for a whole life of a CRL after that; the one in force, which has not ended, was then signed since.
  * None is dropped when the CRL ended unnoticed: the clocks may be ahead, and what has expired under them may be revoked in truth.
  */
 function keptEntries(state: CrlState | undefined, { lifeMs, mayPrune }: RevocationFacts, now: Date): readonly CrlEntry[] {
-  if (state === undefined || !mayPrune || now > state.nextUpdate) return state?.entries ?? [];
+  if (state === undefined || !mayPrune || now >= state.nextUpdate) return state?.entries ?? [];
   const oneMoreLifeMs = Math.max(lifeMs, lifeOf(state));
-  return state.entries.filter(({ notAfter }) => state.signedAt <= notAfter || later(notAfter, oneMoreLifeMs) > now);
+  return state.entries.filter(({ notAfter }) => later(notAfter, oneMoreLifeMs) > now);
 }
 
 /**

@@ -60,6 +60,13 @@ describe('certificateStatus', () => {
 
   it('lists only what was issued just now: what is found needs a proof', () => assert.equal(judge({}, { secret: aSecret() }).issued, undefined));
 
+  it('forgets only what has ended under both clocks', () => {
+    const issued = [{ serialNumber: '0A', notAfter: new Date(NOW.getTime() + 1000).toISOString(), issuerSHA256: 'a'.repeat(64) }];
+    const later = new Date(NOW.getTime() + 2000);
+    const status = (agreedNow: Date) => certificateStatus(withStatus({ issued }), { secretName: 'hello-tls', notices: [] }, later, agreedNow);
+    assert.deepEqual([status(NOW).issued, status(later).issued], [issued, undefined]);
+  });
+
   it('says which certificate is due, and that none is', () => {
     const issuing = (status: ReturnType<typeof judge>) => status.conditions?.find(({ type }) => type === 'Issuing');
     const due = judge({}, { refusal: REFUSAL, due: { reason: 'NeverIssued', message: 'no certificate has been issued yet' } });

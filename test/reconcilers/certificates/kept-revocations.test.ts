@@ -34,6 +34,14 @@ describe('splitIssued', () => {
   });
 });
 
+describe('splitIssued under a clock that is ahead', () => {
+  it('goes by the earlier of two clocks: what seems to have ended can still be revoked', () => {
+    const { run, state } = aRun([]);
+    const { listable } = splitIssued({ ...run, now: at(2 * DAY) }, keptRevocations(run, state));
+    assert.deepEqual(listable.map(({ serialNumber }) => serialNumber), ['01']);
+  });
+});
+
 describe('notRevoked', () => {
   const say = (...[listed, spec]: Parameters<typeof aRun>) => {
     const { run, state } = aRun(listed, spec);
