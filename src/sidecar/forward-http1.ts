@@ -27,6 +27,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 /** Node announces a chunked body for any other method unless it is told the length. */
 const NO_BODY_BY_DEFAULT = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
+/** As nginx's `proxy_buffer_size 32k`; Node would take half of it. */
+const MAX_ANSWER_HEADER_BYTES = 32 * 1024;
+
 const NOTHING = Buffer.alloc(0);
 
 export function forwardHttp1(forward: ForwardRequest): void {
@@ -54,7 +57,7 @@ class Attempt {
   start(): void {
     const { exchange, pool, target, idleTimeoutMs } = this.#forward;
     const address = this.#addresses[this.#index] as Address;
-    const request = sendRequest({ agent: pool.agent(address), method: exchange.method, path: target, headers: this.#fields(address), timeout: idleTimeoutMs });
+    const request = sendRequest({ agent: pool.agent(address), method: exchange.method, path: target, headers: this.#fields(address), timeout: idleTimeoutMs, maxHeaderSize: MAX_ANSWER_HEADER_BYTES });
     request.on('response', (answer) => this.#onResponse(request, answer, address));
     request.on('information', ({ statusCode, rawHeaders }) => exchange.sendInformation(statusCode, rawHeaders));
     if (exchange.upgrade !== undefined) request.on('upgrade', (answer, socket, head) => this.#onUpgrade({ answer, socket, head }, address));

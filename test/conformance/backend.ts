@@ -124,6 +124,9 @@ const SPECIAL: Readonly<Record<string, (request: IncomingMessage, response: Serv
     response.addTrailers({ 'X-Checksum': 'abc' });
     response.end();
   },
+  '/bigger-header': (_request, response) => {
+    response.writeHead(200, { 'x-big': 'b'.repeat(20_000), 'content-length': 2 }).end('ok');
+  },
   '/big-header': (_request, response) => {
     response.writeHead(200, { 'x-big': 'b'.repeat(7000), 'content-length': 2 }).end('ok');
   },

@@ -136,6 +136,7 @@ export function describeHttp(engine: Engine, fleet: () => Fleet): void {
 
   it('passes big headers, and refuses too big ones', () => withProxy({}, async (port) => {
     assert.equal((await send(port, fleet().alice, '/big-header', { headers: { 'x-big': 'a'.repeat(7000) } })).headers['x-big']?.length, 7000);
+    assert.equal((await send(port, fleet().alice, '/bigger-header', { maxHeaderSize: 32_768 })).headers['x-big']?.length, 20_000);
     const tooBig = await sendRaw(port, fleet().alice, `GET / HTTP/1.1\r\nHost: a\r\nX-Big: ${'a'.repeat(60_000)}\r\n\r\n`);
     assert.match(tooBig, /^HTTP\/1\.1 4(00|31) /);
   }));
