@@ -26,7 +26,7 @@ export const CAPABILITIES: readonly Capability[] = [
   { feature: 'PROXY protocol towards an upstream', engines: NODE, uses: fieldsOfUpstreams(({ proxyProtocol }) => proxyProtocol !== undefined, 'proxyProtocol') },
   { feature: 'active health checks', engines: NODE, uses: fieldsOfUpstreams(({ healthCheck }) => healthCheck !== undefined, 'healthCheck') },
   { feature: 'proving each address\'s own name, without serverName, where an upstream has several hosts', engines: NODE, uses: fieldsOfVaryingNames },
-  { feature: 'proving an IP address, without serverName', engines: NODE, uses: fieldsOfProvenAddresses },
+  { feature: 'proving an IP address, as serverName or without one', engines: NODE, uses: fieldsOfProvenAddresses },
   { feature: 'trusting the system\'s CAs and others for one upstream', engines: NODE, uses: fieldsOfMixedTrust },
   { feature: 'upstreams with different TLS behind one TCP listener', engines: NODE, uses: fieldsOfMixedTcpTls },
   { feature: 'header X-SSL-Client-SHA256', engines: NODE },
@@ -35,6 +35,7 @@ export const CAPABILITIES: readonly Capability[] = [
   { feature: 'refusing the connection beyond maxConnections (nginx gives up idle ones, and counts those to upstreams)', engines: NODE },
   { feature: 'trailers of requests', engines: NODE },
   { feature: 'closing a revoked client\'s open connections within a second of the reload', engines: NODE },
+  { feature: 'ending within a second of the reload what goes on for a client that has lost its route: streams, WebSockets, TCP connections', engines: NODE },
   { feature: 'TCP connections that outlive a reload by more than worker_shutdown_timeout', engines: NODE },
   { feature: 'metrics of handshakes, refusals, responses by status, bytes and upstream errors', engines: NODE },
 ];

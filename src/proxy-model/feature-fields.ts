@@ -21,7 +21,7 @@ export function fieldsOfUpstreams(uses: (upstream: UpstreamModel) => boolean, ke
 export const fieldsOfVaryingNames: Fields = fieldsOfUpstreams(({ tls, addresses }) => tls !== undefined && tls.serverName === undefined && hostsOf(addresses).size > 1, 'tls.serverName');
 
 /** nginx compares names only, never an address with the addresses of a certificate. */
-export const fieldsOfProvenAddresses: Fields = fieldsOfUpstreams(({ tls, addresses }) => tls !== undefined && tls.serverName === undefined && [...hostsOf(addresses)].some((host) => isIP(host) !== 0), 'tls.serverName');
+export const fieldsOfProvenAddresses: Fields = fieldsOfUpstreams(({ tls, addresses }) => tls !== undefined && [...(tls.serverName === undefined ? hostsOf(addresses) : [tls.serverName])].some((name) => isIP(name) !== 0), 'tls.serverName');
 
 export const fieldsOfMixedTrust: Fields = fieldsOfUpstreams(({ tls }) => tls?.trust.system === true && tls.trust.certificates !== undefined, 'tls.trust');
 

@@ -45,6 +45,12 @@ describe('checkEngine', () => {
     });
   }
 
+  it('refuses an IP address as the name to prove for nginx, too', () => {
+    const model = modelOf({ upstreams: [{ name: 'app', addresses: ['app.example:1'], tls: { serverName: '10.0.0.1' } }] });
+    assert.equal(checkEngine('nginx', model)?.field, 'spec.proxy.upstreams[0].tls.serverName');
+    assert.equal(checkEngine('node', model), undefined);
+  });
+
   it('takes the default for both', () => {
     assert.equal(checkEngine('nginx', modelOf({})), undefined);
     assert.equal(checkEngine('node', modelOf({})), undefined);
