@@ -1,7 +1,8 @@
 // Clients, verified or not, that would hold the node engine's places and memory for ever, or end its process.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { connect as connectHttp2, createServer as createHttp2Server, type ClientHttp2Session } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -110,6 +111,38 @@ describe('the node engine', { concurrency: 4 }, () => {
     }
     session.destroy();
   }));
+
+  it('passes on a field that is called like a part of an object', async () => {
+    const app = createHttp2Server().listen(0, '127.0.0.1');
+    await once(app, 'listening');
+    const seen = new Promise<string[]>((resolve) => {
+      app.on('stream', (stream, _headers, _flags, rawHeaders) => {
+        resolve(rawHeaders.filter((_, index) => rawHeaders[index - 1] === 'constructor'));
+        stream.respond();
+        stream.end();
+      });
+    });
+    await withProxy({ upstream: { protocol: 'H2C' } }, async (port) => {
+      await send(port, fleet.alice, '/', { headers: { constructor: 'mine' } });
+      assert.deepEqual(await seen, ['mine']);
+    }, (app.address() as AddressInfo).port);
+    app.close();
+  });
+
+  it('does not go on reading an answer to its health check that never ends', async () => {
+    let [open, asked] = [0, 0];
+    await using app = await startTcpBackend((socket) => {
+      [open, asked] = [open + 1, asked + 1];
+      const timer = setInterval(() => socket.write('5\r\nagain\r\n'), 20);
+      socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')).once('close', () => {
+        clearInterval(timer);
+        open -= 1;
+      });
+    });
+    await withProxy({ upstream: { healthCheck: { path: '/health', intervalSeconds: 1 } } }, async () => {
+      await eventually(() => (asked >= 2 && open === 0 ? true : undefined), 'a second check, and no connection of either');
+    }, app.port);
+  });
 
   it('keeps little of the names that clients send', () => {
     setFlagsFromString('--expose-gc');
