@@ -34,13 +34,16 @@ function tls({ crlsPem }: KitMaterial, directory: string): string {
   return `ssl crt "${directory}/${KIT_FILE.pair}" ca-file "${directory}/${KIT_FILE.anchors}"${crls} verify required ssl-min-ver TLSv1.2`;
 }
 
-/** What the client says of itself under our names is taken away; a name with bytes that no header may hold is made harmless. */
+/** Applications take - and _ for the same, so what a client says of itself under our names goes in either spelling; HAProxy has names in lower case. */
+function taken(name: string): string {
+  return `    http-request del-header ^${name.toLowerCase().replaceAll('-', '[-_]')} -m reg`;
+}
+
+/** A name with bytes that no header may hold is made harmless. */
 function identity(): string[] {
   const { certificate, forwardedClientCertificate, verify, commonName } = IDENTITY_HEADER;
   return [
-    '    http-request del-header X-SSL-Client- -m beg',
-    `    http-request del-header ${certificate}`,
-    `    http-request del-header ${forwardedClientCertificate}`,
+    ...['X-SSL-Client-', certificate, forwardedClientCertificate].map(taken),
     `    http-request set-header ${verify} SUCCESS`,
     `    http-request set-header ${commonName} "%[ssl_c_s_dn(CN),regsub('[^ -~]',?,g)]"`,
   ];

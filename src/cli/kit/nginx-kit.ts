@@ -48,6 +48,8 @@ function edge(material: KitMaterial, directory: string): string {
     `    ssl_verify_depth ${DEPTH};`,
     '    ssl_protocols TLSv1.2 TLSv1.3;',
     '    ssl_session_tickets off;',
+    // Applications take - and _ for the same: X_SSL_Client_CN would pass as ours.
+    '    underscores_in_headers off;',
     '    location / {',
     `        proxy_pass http://${APP};`,
     '        proxy_http_version 1.1;',
