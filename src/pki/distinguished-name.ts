@@ -129,7 +129,8 @@ function hexByte(character: string): string {
   return character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0');
 }
 
-const ATTRIBUTE = /\s*([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)\s*=\s*((?:\\(?:[0-9A-Fa-f]{2}|[^0-9A-Fa-f])|[^\\,+"<>;])*)/uy;
+// Around a value only the space is not part of it; other white space is.
+const ATTRIBUTE = / *([A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+) *= *((?:\\(?:[0-9A-Fa-f]{2}|[^0-9A-Fa-f])|[^\\,+"<>;])*)/uy;
 
 /** Reads RFC 4514 text. Throws SyntaxError when it is none; attribute types are not case-sensitive. */
 export function parseDistinguishedName(text: string): DistinguishedName {

@@ -55,7 +55,7 @@ describe('encodeSubject', () => {
   });
 });
 
-const hostile = ['x,CN=alice', 'a+CN=b', '#not hex', ' leading', 'trailing ', ' ', '  ', String.raw`\ `, 'quote"back\\slash', '<angle>;', '=', 'a/CN=alice', 'Ärzte', '日本', '😀', 'аlice'];
+const hostile = ['\u00a0 ', '\u3000x', 'x,CN=alice', 'a+CN=b', '#not hex', ' leading', 'trailing ', ' ', '  ', String.raw`\ `, 'quote"back\\slash', '<angle>;', '=', 'a/CN=alice', 'Ärzte', '日本', '😀', 'аlice'];
 
 describe('formatDistinguishedName', () => {
   it('prints exactly what OpenSSL and nginx print, whatever the common name contains', async () => {
@@ -78,6 +78,13 @@ describe('parseDistinguishedName', () => {
       }),
     );
   });
+
+  for (const value of hostile) {
+    it(`reads back ${JSON.stringify(value)}`, () => {
+      const name = readDistinguishedName(encodeSubject({ commonName: value, organizations: [value] }));
+      assert.deepEqual(parseDistinguishedName(formatDistinguishedName(name)), name);
+    });
+  }
 
   const accepted: Readonly<Record<string, [string, string]>> = {
     'spaces around separators and types in small letters': ['cn = a , o = b', 'CN=a,O=b'],
