@@ -83,7 +83,7 @@ function startWebhook({ config, client, log, metrics, informers, events, leaders
   );
   const workloadEvents = new WorkloadEvents({ client, monotonic: systemClock.monotonic, record: (object, note) => events.record(object, note) });
   const mutation = {
-    ...createLookups({ client, certificates: certificates.cache, namespaces: namespaces.cache }),
+    ...createLookups({ client, certificates: certificates.cache, namespaces: namespaces.cache, watchNamespaces: config.watchNamespaces }),
     images: config.images,
     kubernetesVersion: () => version,
     newProbeToken: () => randomBytes(16).toString('hex'),

@@ -15,6 +15,8 @@ type Maybe<T> = T | undefined | Promise<T | undefined>;
 export interface Lookups {
   readonly certificate: (namespace: string, name: string) => Maybe<TenantCertificate>;
   readonly namespace: (name: string) => Maybe<Namespace>;
+  /** Absent: every namespace is. */
+  readonly isServed?: (namespace: string) => boolean;
 }
 
 interface ReadableCache<T> {
@@ -25,14 +27,17 @@ export interface LookupOptions {
   readonly client: Pick<ApiClient, 'get'>;
   readonly certificates: ReadableCache<TenantCertificate>;
   readonly namespaces: ReadableCache<Namespace>;
+  /** The only ones served; empty: all. */
+  readonly watchNamespaces?: readonly string[];
 }
 
 const LOOKUP_MS = 1000;
 
-export function createLookups({ client, certificates, namespaces }: LookupOptions): Lookups {
+export function createLookups({ client, certificates, namespaces, watchNamespaces = [] }: LookupOptions): Lookups {
   return {
     certificate: (namespace, name) => certificates.get(formatKey({ namespace, name })) ?? fetchOnce(client, resources.TenantCertificate, { namespace, name }),
     namespace: (name) => namespaces.get(name) ?? fetchOnce(client, resources.Namespace, { name }),
+    isServed: (namespace) => watchNamespaces.length === 0 || watchNamespaces.includes(namespace),
   };
 }
 

@@ -62,6 +62,8 @@ export async function decideFor(knowledge: InjectionKnowledge, pod: Pod, namespa
   const context: InjectionContext = { namespace: { name: namespace }, certificate: undefined, images, kubernetesVersion: knowledge.kubernetesVersion(), newProbeToken };
   if (requestedCertificate(pod) === undefined) return decideInjection(pod, context);
   const labels = (await knowledge.namespace(namespace))?.metadata.labels ?? {};
+  // Nothing there may be asked for.
+  if (knowledge.isServed?.(namespace) === false) return decideInjection(pod, { ...context, namespace: { name: namespace, labels, isUnserved: true } });
   const { certificate: name } = readSettings(pod).settings;
   const certificate = name === undefined ? undefined : await knowledge.certificate(namespace, name);
   return decideInjection(pod, { ...context, namespace: { name: namespace, labels }, certificate });

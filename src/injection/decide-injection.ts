@@ -26,8 +26,15 @@ import type { Sidecar } from './sidecar.ts';
 import { checkResources, sidecarResources } from './sidecar-resources.ts';
 import { uninject } from './uninject.ts';
 
+export interface InjectionNamespace {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The operator is limited to namespaces, and this is none of them. */
+  readonly isUnserved?: boolean;
+}
+
 export interface InjectionContext {
-  readonly namespace: { readonly name: string; readonly labels?: Readonly<Record<string, string>> };
+  readonly namespace: InjectionNamespace;
   /** What the annotation names, in the pod's namespace; undefined if there is no such object. */
   readonly certificate: TenantCertificate | undefined;
   readonly images: Readonly<Record<Engine, string>>;
@@ -94,6 +101,7 @@ function kubernetesTooOld({ kubernetesVersion }: InjectionContext) {
 
 /** Silent about a name that is no name: the annotation's own finding says it. */
 function certificateUsable({ certificate, namespace }: InjectionContext, settings: Settings) {
+  if (namespace.isUnserved === true) return [finding('NamespaceNotServed', `the operator does not serve namespace ${namespace.name}`)];
   if (certificate === undefined) {
     return settings.certificate === undefined ? [] : [finding('CertificateNotFound', `namespace ${namespace.name} has no TenantCertificate ${settings.certificate}`)];
   }

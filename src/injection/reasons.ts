@@ -4,7 +4,7 @@
 export const SKIP_REASONS = ['NotOptedIn', 'OptedOut', 'NamespaceOptedOut'] as const;
 
 export const REFUSAL_REASONS = [
-  'InvalidAnnotation', 'CertificateNotFound', 'CertificateIsAuthority', 'SecretNameReserved', 'KubernetesTooOld',
+  'InvalidAnnotation', 'NamespaceNotServed', 'CertificateNotFound', 'CertificateIsAuthority', 'SecretNameReserved', 'KubernetesTooOld',
   'HostNetwork', 'HostPort', 'Windows', 'StaticPod',
   'SidecarNameTaken', 'VolumeNameTaken', 'VolumeMountedElsewhere', 'UidInUse', 'ProcessNamespaceShared',
   'PortInUse', 'PortNameTaken', 'AppPortMissing', 'AppPortAmbiguous', 'ProbeNotRewritable',
@@ -26,6 +26,7 @@ const REMEDY: Readonly<Record<InjectionReason, string>> = {
   OptedOut: 'remove the annotation tenant-mtls.dev/inject to have a sidecar injected',
   NamespaceOptedOut: 'remove the label tenant-mtls.dev/inject from the namespace to have sidecars injected in it',
   InvalidAnnotation: 'correct or remove the annotation',
+  NamespaceNotServed: 'add the namespace to the operator\'s --watch-namespaces, and a RoleBinding in it (deploy/overlays/listed-namespaces), or remove the annotation tenant-mtls.dev/certificate',
   CertificateNotFound: 'create the TenantCertificate in the namespace of the pod; the pod is tried again by its controller',
   CertificateIsAuthority: 'name a TenantCertificate without spec.isCA',
   SecretNameReserved: 'give the Secret of spec.proxy.listeners[].tls.certificate another name',

@@ -35,6 +35,11 @@ describe(createLookups.name, () => {
     assert.ok(asked.every(({ signal }) => signal !== undefined), 'retries end too');
   });
 
+  it('knows which namespaces are served: all, or those that were listed', () => {
+    const isServed = (watchNamespaces: string[]) => createLookups({ watchNamespaces } as unknown as LookupOptions).isServed?.('shop');
+    assert.deepEqual([isServed([]), isServed(['bank', 'shop']), isServed(['bank'])], [true, true, false]);
+  });
+
   it('knows that something does not exist, and does not guess when nobody answers', async () => {
     const { lookups } = setUp(async () => await Promise.reject(new ApiError('get', { code: 404 })));
     assert.equal(await lookups.certificate('shop', 'absent'), undefined);

@@ -96,6 +96,12 @@ describe(mutatePod.name, () => {
     assert.equal(report?.decision, 'skipped');
   });
 
+  it('refuses a pod in a namespace that the operator does not serve, and asks for nothing there', async () => {
+    const { mutation, asked } = aMutation({ isServed: (namespace) => namespace !== 'shop' });
+    const verdict = await mutatePod(mutation, aParsed({ object: aPod(optedIn) }));
+    assert.deepEqual([verdict.outcome, verdict.reasons, asked], ['refused', ['NamespaceNotServed'], []]);
+  });
+
   it('lets a pod pass in a namespace that has opted out, with a warning', async () => {
     const { mutation } = aMutation({ namespace: (name) => ({ metadata: { name, labels: { [ANNOTATION.inject]: 'false' } } }) });
     const verdict = await mutatePod(mutation, aParsed({ object: aPod(optedIn) }));

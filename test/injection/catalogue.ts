@@ -97,6 +97,7 @@ const skipped: Record<string, Case> = {
 };
 
 const refused: Record<string, Case> = {
+  'a namespace that the operator does not serve': { pod: aPod(), context: aContext({ namespace: { name: 'shop', isUnserved: true }, certificate: undefined }) },
   'an unknown TenantCertificate': { pod: aPod(), context: aContext({ certificate: undefined }) },
   'a certificate that is an authority': { pod: aPod(), context: aContext({ certificate: aCertificate({ isCA: true }) }) },
   'Kubernetes 1.28': { pod: aPod(), context: aContext({ kubernetesVersion: 'v1.28.15' }) },
