@@ -18,11 +18,11 @@ import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
 import { reconcileCertificate } from './certificates/certificate-reconciler.ts';
 import { TenantCollisions } from './certificates/judge-policy.ts';
-import { trustersOf } from './certificates/trusted-authority.ts';
+import { copyTrusters, trustersOf } from './certificates/trusted-authority.ts';
 import { certificateNameOf } from './owned-secret.ts';
 import { createPodObserver, subscribePods } from './pods/pod-loop.ts';
 import { INDEX } from './reconciler-context.ts';
-import type { ReconcilerContext } from './reconciler-context.ts';
+import type { Caches, ReconcilerContext } from './reconciler-context.ts';
 import { GateClock } from './authorities/rotation-gates.ts';
 
 export interface LoopsOptions {
@@ -48,11 +48,7 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
   const queues: Queues = { certificates: new WorkQueue(), authorities: new WorkQueue(), pods: new WorkQueue() };
   const { client, informers, log } = options;
   const caches = cachesOf(informers);
-  const wakeDependents = (key: string) => {
-    for (const certificate of caches.certificates.keysBy(INDEX.authority, key)) queues.certificates.add(certificate);
-    for (const certificate of trustersOf(caches, key)) queues.certificates.add(certificate);
-  };
-  const authorities = new Authorities((key) => queues.authorities.add(key), wakeDependents);
+  const authorities = followAuthorities(caches, queues);
   const follow = <T extends KubeObject>(kind: 'Secret' | 'ConfigMap') =>
     new ReferencedObjects<T>({
       client, logger: log, resource: resources[kind],
@@ -82,6 +78,18 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
     context.referencedSecrets.close();
     context.referencedConfigMaps.close();
   }
+}
+
+/** Whoever depends on an authority is woken when it has changed; and when a CA was revoked, whoever may trust a copy of its anchor. */
+function followAuthorities(caches: Caches, queues: Queues): Authorities {
+  const wake = (certificates: Iterable<string>) => {
+    for (const certificate of certificates) queues.certificates.add(certificate);
+  };
+  return new Authorities(
+    (key) => queues.authorities.add(key),
+    (key) => wake([...caches.certificates.keysBy(INDEX.authority, key), ...trustersOf(caches, key)]),
+    () => wake(copyTrusters(caches)),
+  );
 }
 
 const SWEEP_MS = 60_000;

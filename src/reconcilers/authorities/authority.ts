@@ -54,7 +54,8 @@ export interface Authority {
   readonly tenant?: string;
 }
 
-export type AuthorityState = { readonly kind: 'ready'; readonly authority: Authority } | { readonly kind: 'refused'; readonly refusal: Refusal };
+/** `revokedId`: it is refused because its CA is revoked, and this is the CA's `authorityId`. */
+export type AuthorityState = { readonly kind: 'ready'; readonly authority: Authority } | { readonly kind: 'refused'; readonly refusal: Refusal; readonly revokedId?: string };
 
 /** `Secret/<namespace>/<name>` or `Tenant/<name>`. */
 export function authorityKey(namespace: string, issuer: IssuerReference): string {
@@ -67,11 +68,16 @@ export class Authorities {
   readonly #above = new Map<string, readonly string[]>();
   readonly #onWanted: (key: string) => void;
   readonly #onChange: (key: string) => void;
+  readonly #onRevoked: () => void;
 
-  /** `onWanted`: somebody asks for an authority that has not been looked at yet. `onChange`: one has changed. */
-  constructor(onWanted: (key: string) => void, onChange: (key: string) => void) {
+  /**
+   * `onWanted`: somebody asks for an authority that has not been looked at yet. `onChange`: one has changed. `onRevoked`: another CA is
+   * revoked, whose anchor may stand anywhere.
+   */
+  constructor(onWanted: (key: string) => void, onChange: (key: string) => void, onRevoked = () => {}) {
     this.#onWanted = onWanted;
     this.#onChange = onChange;
+    this.#onRevoked = onRevoked;
   }
 
   /** Undefined: not known yet; the caller is told by `onChange`. */
@@ -84,12 +90,19 @@ export class Authorities {
   publish(key: string, state: AuthorityState): void {
     const before = this.#states.get(key);
     this.#states.set(key, state);
+    if (revokedId(state) !== undefined && revokedId(state) !== revokedId(before)) this.#onRevoked();
     if (before === undefined || fingerprint(before) !== fingerprint(state)) this.#onChange(key);
   }
 
   /** Keys of the authorities that one of these CA certificates (SHA-256) belongs to. */
   signing(issuers: readonly string[]): string[] {
     return [...this.#states].flatMap(([key, state]) => (state.kind === 'ready' && state.authority.issuers.some((sha256) => issuers.includes(sha256)) ? [key] : []));
+  }
+
+  /** Why this CA is revoked, by its `authorityId`; undefined when nobody here knows that it is. */
+  findRevoked(id: string): Refusal | undefined {
+    for (const state of this.#states.values()) if (state.kind === 'refused' && state.revokedId === id) return state.refusal;
+    return undefined;
   }
 
   /** Whose word ends the authority: told before it is published, for as long as it is known. */
@@ -112,6 +125,10 @@ export class Authorities {
     this.#above.delete(key);
     if (this.#states.delete(key)) this.#onChange(key);
   }
+}
+
+function revokedId(state: AuthorityState | undefined): string | undefined {
+  return state?.kind === 'refused' ? state.revokedId : undefined;
 }
 
 function fingerprint(state: AuthorityState): string {

@@ -1,4 +1,5 @@
 // From a CA to an authority that others may use: anchors stored, CRLs signed, then published. One place for CA Secrets and Tenants.
+import { authorityId } from '../../pki/authority-id.ts';
 import type { Authority } from './authority.ts';
 import type { AuthoritySource } from './authority-source.ts';
 import { keepCrls } from './keep-crls.ts';
@@ -18,8 +19,8 @@ export interface BroughtUp {
 
 /** Undefined: it was refused, and that was published. */
 export async function bringUpAuthority(context: ReconcilerContext, source: AuthoritySource): Promise<BroughtUp | undefined> {
+  if (isListed(context, source)) return undefined;
   try {
-    refuseListed(context, source);
     const rotation = await rotateAuthority(context, source);
     const crls = await keepCrls(context, source, rotation);
     const authority = describeAuthority(source, rotation, crls);
@@ -34,10 +35,11 @@ export async function bringUpAuthority(context: ReconcilerContext, source: Autho
 }
 
 /** Placed first: whoever takes it off the CRL, or puts it there, wakes it. */
-function refuseListed(context: ReconcilerContext, { key, ca, observed }: AuthoritySource): void {
+function isListed(context: ReconcilerContext, { key, ca, observed }: AuthoritySource): boolean {
   context.authorities.placeUnder(key, issuerNames(observed));
-  const listed = findListed(context, observed, `Secret ${ca.namespace}/${ca.name}`);
-  if (listed !== undefined) throw new RefusedError(listed);
+  const refusal = findListed(context, observed, `Secret ${ca.namespace}/${ca.name}`);
+  if (refusal !== undefined) context.authorities.publish(key, { kind: 'refused', refusal, revokedId: authorityId(observed.content) });
+  return refusal !== undefined;
 }
 
 function describeAuthority({ name, tenant }: AuthoritySource, { issuer, published, accepted, waiting }: Rotation, { crls, revocations, notices }: KeptCrls): Authority {

@@ -1,9 +1,9 @@
 // The CRLs of an authority as they are kept in the Secret `<ca>-crl` beside its CA: for each key that signs, the state and the signed CRL,
 // and all that are in force together in `ca.crl`, for whoever wants a file.
-import { createHash } from 'node:crypto';
 import { CRL_BUNDLE_KEY, crlKeys, readCrlState, writeCrlState } from '../../issuance/crl-state.ts';
 import type { CrlState } from '../../issuance/crl-state.ts';
 import { HOUR_MS, later } from '../../issuance/instant.ts';
+import { authorityId } from '../../pki/authority-id.ts';
 import { inspectCertificate } from '../../pki/inspect-certificate.ts';
 import type { StoredAnchor } from './authority.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
@@ -18,7 +18,7 @@ export function crlSecretName(caName: string): string {
 export function crlIssuerId({ pem }: StoredAnchor): string {
   const certificate = inspectCertificate(pem);
   if (certificate === undefined) throw new Error('a stored anchor is not a certificate');
-  return createHash('sha256').update(certificate.content.subject).update(certificate.content.publicKey).digest('hex');
+  return authorityId(certificate.content);
 }
 
 export interface Signed {

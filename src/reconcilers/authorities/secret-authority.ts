@@ -3,6 +3,8 @@ import type { Refusal } from '../../api/conditions.ts';
 import { parseDurationMs } from '../../api/duration.ts';
 import { CRL_ANNOTATION } from '../../api/names.ts';
 import type { Secret } from '../../api/object-meta.ts';
+import { authorityId } from '../../pki/authority-id.ts';
+import type { Issuer } from '../../pki/issuer.ts';
 import type { Notice } from './authority.ts';
 import { DEFAULT_CRL_LIFE } from './authority-source.ts';
 import type { AuthoritySource } from './authority-source.ts';
@@ -18,7 +20,8 @@ export async function reconcileSecretAuthority(context: ReconcilerContext, key: 
   const reference = context.referencedSecrets.get({ namespace, name });
   if (reference.state === 'unknown') return {};
   if (reference.state === 'absent') return refuse(context, key, { reason: 'IssuerNotFound', message: `Secret ${namespace}/${name} does not exist` });
-  const observed = findRevoked(context, reference.object) ?? readCaSecret(reference.object);
+  const [revoked, observed] = [findRevoked(context, reference.object), readCaSecret(reference.object)];
+  if (revoked !== undefined) return refuse(context, key, revoked, observed);
   return isRefusal(observed) ? refuse(context, key, observed) : await bringUp(context, { key, ca: { namespace, name }, observed, secret: reference.object });
 }
 
@@ -50,7 +53,8 @@ function warn({ recordEvent }: ReconcilerContext, { metadata }: Secret, before: 
   }
 }
 
-function refuse({ authorities }: ReconcilerContext, key: string, refusal: Refusal): { readonly requeueAfterMs?: number } {
-  authorities.publish(key, { kind: 'refused', refusal });
+/** `revoked`: the CA that is. */
+function refuse({ authorities }: ReconcilerContext, key: string, refusal: Refusal, revoked: Issuer | Refusal = refusal): { readonly requeueAfterMs?: number } {
+  authorities.publish(key, { kind: 'refused', refusal, ...(isRefusal(revoked) ? {} : { revokedId: authorityId(revoked.content) }) });
   return {};
 }

@@ -4,6 +4,8 @@ import type { Refusal } from '../../api/conditions.ts';
 import type { ConfigMap, Secret } from '../../api/object-meta.ts';
 import type { TrustSource } from '../../api/tenant-certificate.ts';
 import type { Reference } from '../../kube/referenced-objects.ts';
+import { authorityId } from '../../pki/authority-id.ts';
+import { readCertificateSkeleton } from '../../pki/certificate-content.ts';
 import { sha256Hex } from '../../pki/inspect-certificate.ts';
 import { encodePem, parsePem, PemError } from '../../pki/pem.ts';
 import { decodeCrl, verifyCrl } from '../../pki/read-crl.ts';
@@ -106,7 +108,7 @@ function configMapText(reference: Reference<ConfigMap>): ReadKey | undefined {
   return (key) => data[key];
 }
 
-function parsed({ namespace, now }: TrustRequester, { kind, name = '', key = 'ca.crt', crlKey }: TrustSource, read: ReadKey | undefined): TrustMaterial | Refusal {
+function parsed({ context, namespace, now }: TrustRequester, { kind, name = '', key = 'ca.crt', crlKey }: TrustSource, read: ReadKey | undefined): TrustMaterial | Refusal {
   const source = `${kind} ${namespace}/${name}`;
   if (read === undefined) return missing(`${source} does not exist`);
   const keys = crlKey === undefined ? [key] : [key, crlKey];
@@ -115,6 +117,8 @@ function parsed({ namespace, now }: TrustRequester, { kind, name = '', key = 'ca
   const malformed = (message: string): Refusal => ({ reason: 'TrustSourceMalformed', message: `${source}, key ${keys.join(' and ')}: ${message}` });
   const result = parseTrust(keys.map(read).join('\n'));
   if (!result.ok) return malformed(result.message);
+  const revoked = result.certificates.map((der) => context.authorities.findRevoked(authorityId(readCertificateSkeleton(der)))).find((each) => each !== undefined);
+  if (revoked !== undefined) return missing(`${source}, key ${key}, holds the anchor of a CA that is revoked: ${revoked.message}`);
   if (crlCoverage(result) === 'Some') return malformed('some authorities have a CRL and some have none: give all of them one or none');
   const crls = result.crls.map((der) => judgeCrl(der, result.certificates, now));
   const bad = crls.find((crl): crl is string => typeof crl === 'string');

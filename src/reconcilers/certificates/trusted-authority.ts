@@ -32,6 +32,12 @@ function isCaSecret({ certificates }: Known, key: string): boolean {
   return certificates.keysBy(INDEX.authority, key).length > 0;
 }
 
+/** Keys of the certificates whose trust names Secrets and ConfigMaps: any of them may hold a copy of an anchor. */
+export function copyTrusters({ certificates }: Known): ReadonlySet<string> {
+  const sources = [...certificates.indexValues(INDEX.trust)].filter((source) => !source.startsWith('Tenant/'));
+  return new Set(sources.flatMap((source) => certificates.keysBy(INDEX.trust, source)));
+}
+
 /** Keys of the certificates whose trust names the authority, its CA Secret, or the Secret of a certificate that it issued. */
 export function trustersOf({ certificates }: Known, authority: string): ReadonlySet<string> {
   const issued = certificates.by(INDEX.authority, authority).map(({ metadata: { namespace, name }, spec }) => `Secret/${namespace}/${spec.secretName ?? `${name}-tls`}`);
