@@ -16,7 +16,7 @@ const WITHOUT = {
   haproxy: missing('haproxy', 'haproxy'),
   stunnel: missing('stunnel', 'stunnel4'),
   nginx: 'missing' in root ? root.missing : false,
-  java: missing('keytool', 'default-jre-headless') || missing('javac', 'default-jdk-headless'),
+  java: missing('javac', 'default-jdk-headless'),
 } as const;
 
 const SERVER = ['subjectAltName=DNS:edge.example', 'extendedKeyUsage=serverAuth'];
