@@ -67,7 +67,7 @@ export type RouteTarget =
 export interface RouteModel {
   /** Any of them (OR); absent: every client the listener lets in. */
   readonly clients?: readonly ClientMatch[];
-  /** Prefix; '/' matches everything. A prefix matches whole path segments or the very prefix, as nginx's `location` does: by characters. */
+  /** Prefix, by characters as nginx's `location`: `/admin` also stands for `/administrators`. '/' matches everything. */
   readonly path: string;
   readonly query: readonly QueryParameter[];
   readonly rewritePrefix?: string;

@@ -80,7 +80,7 @@ function readFlags(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        dir: { type: 'string' }, 'run-dir': { type: 'string' }, 'status-port': { type: 'string' }, 'status-host': { type: 'string' }, 'drain-timeout': { type: 'string' },
+        dir: { type: 'string' }, 'status-port': { type: 'string' }, 'status-host': { type: 'string' }, 'drain-timeout': { type: 'string' },
         'unsafe-no-manifest': { type: 'boolean' }, help: { type: 'boolean' },
       },
     }).values;
