@@ -106,7 +106,9 @@ describe('kits in the hands of their programs', () => {
         assert.doesNotMatch(output, /x-ssl-client|"host"/i);
       });
 
-      it('lets no client say who it is', { skip: edge === 'stunnel' ? 'stunnel carries bytes, not headers' : false }, async () => {
+      // stunnel carries bytes, not headers.
+      if (edge === 'stunnel') return;
+      it('lets no client say who it is', async () => {
         const names = ['X-SSL-Client-CN', 'X-SSL-Client-SHA256', 'X-Tls-Client-Cert', 'X-Forwarded-Client-Cert', 'x_ssl_client_cn', 'X-SSL_Client-DN', 'X_TLS_CLIENT_CERT', 'x-forwarded_client-cert'];
         const { code, output } = await curl({ server: serverOf(edge) }, undefined, ...names.flatMap((name) => ['-H', `${name}: forged`]), '-H', 'X-SSL-Server: mine');
         assert.equal(code, 0);
