@@ -3,8 +3,10 @@ import type { Secret } from '../../../src/api/object-meta.ts';
 import { ApiError } from '../../../src/kube/api-error.ts';
 import type { ApiClient } from '../../../src/kube/api-client.ts';
 import { Cache } from '../../../src/kube/cache.ts';
+import { crlIssuerNames } from '../../../src/reconcilers/authorities/listed-authority.ts';
 import { pruneSecret } from '../../../src/reconcilers/owned-secret.ts';
 import type { OwnedSecret } from '../../../src/reconcilers/owned-secret.ts';
+import { INDEX } from '../../../src/reconcilers/reconciler-context.ts';
 
 export const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -12,7 +14,7 @@ const keyOf = ({ namespace, name }: { namespace?: string | undefined; name: stri
 
 export class StateStore {
   readonly secrets = new Map<string, Secret>();
-  readonly cache = new Cache<OwnedSecret>({ logger: quiet });
+  readonly cache = new Cache<OwnedSecret>({ logger: quiet, indexes: { [INDEX.crlIssuer]: crlIssuerNames } });
   writes = 0;
   /** What the API server's clock says. */
   serverTime: () => Date | undefined = () => undefined;
