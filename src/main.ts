@@ -71,7 +71,18 @@ async function commandLine(args: readonly string[]): Promise<number> {
   return await runInProcess(args, VERSION);
 }
 
+/** Of undici, which speaks to the API server. */
+const OLDEST_NODE = [22, 19] as const;
+
+function checkNode(version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_NODE;
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  throw new UsageError(`tenant-mtls: needs Node.js ${oldestMajor}.${oldestMinor} or later, and this is ${version}; the image and node_modules/.bin/node of a checkout have Node.js 24`);
+}
+
 try {
+  checkNode(process.versions.node);
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`${error instanceof UsageError ? error.message : `tenant-mtls: ${describeError(error)}`}\n`);

@@ -11,7 +11,11 @@ import { after, before, describe, it } from 'node:test';
 const ROOT = new URL('../../', import.meta.url).pathname;
 
 async function run(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['src/main.ts', ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], timeout: 15_000 });
+  return await runUnder([], ...args);
+}
+
+async function runUnder(nodeOptions: readonly string[], ...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [...nodeOptions, 'src/main.ts', ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], timeout: 15_000 });
   const printed = { stdout: '', stderr: '' };
   for (const stream of ['stdout', 'stderr'] as const) child[stream].setEncoding('utf8').on('data', (text: string) => (printed[stream] += text));
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
@@ -36,6 +40,12 @@ describe('tenant-mtls', { concurrency: 2 }, () => {
       assert.match(stdout, /--leader-election/);
     });
   }
+
+  it('says which Node.js it needs when it is run by an older one', async () => {
+    const older = 'data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "22.18.0" } })';
+    const { code, stderr } = await runUnder(['--import', older], 'status');
+    assert.deepEqual([code, stderr.split(';')[0]], [2, 'tenant-mtls: needs Node.js 22.19 or later, and this is 22.18.0']);
+  });
 
   it('lists everything that is wrong with its flags and exits with 2', async () => {
     const { code, stdout, stderr } = await run('operator', '--wrokers', '--workers=0', '--log-level=loud');
