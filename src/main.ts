@@ -78,7 +78,7 @@ function checkNode(version: string): void {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_NODE;
   if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
-  throw new UsageError(`tenant-mtls: needs Node.js ${oldestMajor}.${oldestMinor} or later, and this is ${version}; the image and node_modules/.bin/node of a checkout have Node.js 24`);
+  throw new UsageError([`tenant-mtls: needs Node.js ${oldestMajor}.${oldestMinor} or later, and this is ${version}; the image and node_modules/.bin/node of a checkout have Node.js 24`]);
 }
 
 try {
