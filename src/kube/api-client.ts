@@ -151,8 +151,10 @@ export class ApiClient {
 
   async delete(resource: Resource, ref: ObjectRef, options: DeleteOptions = {}): Promise<void> {
     const { preconditions, propagationPolicy } = options;
-    const path = objectPath(resource, ref) + queryString(options.query);
-    const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy });
+    const { dryRun, ...query } = options.query ?? {};
+    const path = objectPath(resource, ref) + queryString(query);
+    // Of a DELETE with a body the API server reads options nowhere else.
+    const body = JSON.stringify({ apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy, dryRun: dryRun === undefined ? undefined : [dryRun] });
     await this.#call({ method: 'DELETE', path, attempt: name('delete', resource, ref), idempotent: true, body }, options);
   }
 

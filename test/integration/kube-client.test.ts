@@ -77,10 +77,12 @@ describe('the Kubernetes client and a real API server', { skip, timeout: 60_000 
       await assert.rejects(admin.jsonPatch(ConfigMap, { namespace, name: 'patched' }, patch), isInvalid);
     });
 
-    it('a delete spares an object with another uid', async () => {
+    it('a delete spares an object with another uid, and in a dry run every one', async () => {
       await admin.create(ConfigMap, aConfig('deleted'));
       const ref = { namespace, name: 'deleted' };
       await assert.rejects(admin.delete(ConfigMap, ref, { preconditions: { uid: 'another' } }), isConflict);
+      await admin.delete(ConfigMap, ref, { query: { dryRun: 'All' } });
+      await admin.get(ConfigMap, ref);
       await admin.delete(ConfigMap, ref);
       await assert.rejects(admin.get(ConfigMap, ref), isNotFound);
     });
