@@ -1,5 +1,5 @@
 // What each image is made of. Base layers come first and are shared; what changes often is the last and smallest.
-import { readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { busyboxLinks } from './busybox.ts';
 import { bundledFiles, bundledPath } from './bundles.ts';
@@ -19,7 +19,8 @@ const node = '/usr/local/bin/node';
 const smallMemory = ['NODE_OPTIONS=--max-semi-space-size=2', 'MALLOC_ARENA_MAX=2'] as const;
 
 async function operator(): Promise<Image> {
-  const files = bundledFiles().map((name) => file(`app/${name}`, bundledPath(name)));
+  const bundles = bundledFiles().map((name) => file(`app/${name}`, bundledPath(name)));
+  const files = [...bundles, ...installedFiles().map((name) => file(`app/${name}`, `${checkout}/${name}`))];
   return {
     name: 'tenant-mtls.dev/operator:dev',
     layers: [...(await nodeLayers()), await fileLayer(files)],
@@ -27,6 +28,12 @@ async function operator(): Promise<Image> {
     workingDir: '/app',
     environment: ['NODE_ENV=production', ...smallMemory],
   };
+}
+
+/** What the command `install` applies. */
+function installedFiles(): string[] {
+  const inFolders = ['crds', 'deploy/base'].flatMap((folder) => readdirSync(`${checkout}/${folder}`).map((name) => `${folder}/${name}`));
+  return ['deploy/kustomization.yaml', ...inFolders];
 }
 
 /** The seed's app: plain HTTP, no idea of TLS. */
