@@ -5,7 +5,7 @@ import type { ConfigMap } from '../../src/api/object-meta.ts';
 import { resources } from '../../src/kube/resources.ts';
 import { connect, eventually, freshNamespace } from '../support/cluster.ts';
 import type { Cluster } from '../support/cluster.ts';
-import { applyExample, cannotRunPods, certificateReady, credentialsOf, get, podsOf, readyPod, sidecarStatus, wakeOperator } from '../support/e2e.ts';
+import { applyExample, cannotRunPods, certificateReady, credentialsOf, get, kubectl, podsOf, readyPod, sidecarStatus, wakeOperator } from '../support/e2e.ts';
 import type { RunningPod } from '../support/e2e.ts';
 
 describe('the hello app', { skip: cannotRunPods() }, () => {
@@ -58,6 +58,15 @@ describe('the hello app', { skip: cannotRunPods() }, () => {
     assert.equal(headers['x-ssl-client-cn'], 'hello-client');
     assert.match(headers['x-tls-client-cert'] ?? '', /^-----BEGIN%20CERTIFICATE-----/);
     assert.equal(headers['x-forwarded-client-cert']?.includes('evil') ?? false, false);
+  });
+
+  it('has a sidecar that runs as its own user, with no token of the API server and files that nobody can write', async () => {
+    const inSidecar = async (script: string) => (await kubectl('-n', namespace, 'exec', pod.metadata.name ?? '', '-c', 'tls-sidecar', '--', 'sh', '-c', script)).trim();
+    assert.equal(await inSidecar('id -u'), '65533');
+    assert.equal(await inSidecar('ls /var/run/secrets/kubernetes.io/serviceaccount'), '');
+    assert.equal(await inSidecar('find -L /opt/tenant-mtls -type f -perm /222'), '');
+    assert.equal(await inSidecar('find -L /opt/tenant-mtls/certs -type f -name tls.key | wc -l'), '1');
+    assert.equal(await inSidecar('touch /opt/tenant-mtls/x /x 2>/dev/null || echo refused'), 'refused');
   });
 
   it('serves the new certificate after its Secret was deleted, without a restart', async () => {
