@@ -45,7 +45,8 @@ describe('revocation while the clock of the operator is 40 days ahead', { skip: 
   /** The CRL as soon as all of these are on it. */
   const listing = async (...serials: string[]) => await eventually(async () => {
     const crl = readCrl((await world.secret(namespace, 'ahead-ca-crl'))['ca.crl'] ?? '') ?? assert.fail();
-    assert.deepEqual([...revokedSerials(crl)].sort(), serials.sort());
+    const listed = revokedSerials(crl);
+    assert.deepEqual(serials.filter((serial) => !listed.has(serial)), []);
     return crl;
   }, SLOW);
   const skewed = async () => (await world.getCertificate(namespace, 'kept')).status?.conditions?.find(({ type }) => type === 'ClockSkewed');
@@ -58,10 +59,13 @@ describe('revocation while the clock of the operator is 40 days ahead', { skip: 
       await issue('kept');
       serials.push(await issue('ended', short));
       for (const name of ['first', 'second']) serials.push(await issue(name));
+      serials.push(await issue('deleted', short));
       await apply('ended', { ...short, revoked: { reason: 'keyCompromise' } });
       await listing(serials[0] ?? '');
       assert.equal(await skewed(), undefined);
     }
+    // Long expired, as the next operator sees it: there would be nothing to revoke.
+    await admin.delete(resources.TenantCertificate, { namespace, name: 'deleted' });
     {
       await using _ = await lead(clockAhead(40 * DAY));
       for (const [index, name] of ['first', 'second'].entries()) {
@@ -70,6 +74,7 @@ describe('revocation while the clock of the operator is 40 days ahead', { skip: 
         assert.ok(thisUpdate.getTime() < Date.now(), `begins ${thisUpdate.toISOString()}`);
         assert.ok(nextUpdate.getTime() < Date.now() + 8 * DAY, `ends ${nextUpdate.toISOString()}`);
       }
+      await listing(...serials);
       await eventually(async () => assert.match((await skewed())?.message ?? '', /more than a day ahead of the API server's/u), SLOW);
     }
     await using _ = await lead();

@@ -19,9 +19,16 @@ import type { Caches } from '../reconciler-context.ts';
 type Known = { readonly caches: Pick<Caches, 'secrets'> };
 type Chain = Pick<Issuer, 'certificate' | 'chain'>;
 
+/** Objects of caches never change: each is read once for its names, which are all that is kept of it. */
+const named = new WeakMap<OwnedSecret, readonly string[]>();
+const NONE: readonly string[] = [];
+
 /** Index of state Secrets: the names (DER as base64) in which the CRLs in them were signed. */
-export function crlIssuerNames(secret: OwnedSecret): string[] {
-  return [...new Set(crlsIn(secret).map(({ crl }) => crl.issuer.toString('base64')))];
+export function crlIssuerNames(secret: OwnedSecret): readonly string[] {
+  if (secret.data === undefined) return NONE;
+  const names = named.get(secret) ?? [...new Set(crlsIn(secret).map(({ issuer }) => issuer.toString('base64')))];
+  named.set(secret, names);
+  return names;
 }
 
 /** Of everyone above the CA: under these names a CRL may list it, or one above it. */
@@ -45,15 +52,15 @@ export function findListed({ caches }: Known, { certificate, chain }: Chain, nam
 function placeOf({ secrets }: Known['caches'], certificate: X509Certificate, chain: readonly Buffer[]): string | undefined {
   const name = readCertificateSkeleton(certificate.raw).issuer.toString('base64');
   const found = secrets.by(INDEX.crlIssuer, name).find((secret) => {
-    const listing = crlsIn(secret).filter(({ serials }) => serials().has(certificate.serialNumber));
+    const listing = crlsIn(secret).filter((crl) => serialsOn(crl).has(certificate.serialNumber));
     return listing.length > 0 && [...anchorsBeside(secrets, secret), ...chain.flatMap(decodeCertificate)].some((issuer) => isWordOf(issuer, certificate, listing));
   });
   return found && `${found.metadata.namespace}/${found.metadata.name}`;
 }
 
 /** Whether this key has signed the certificate, and one of the CRLs. (Key identifiers may point at another certificate of it: a twin.) */
-function isWordOf(issuer: X509Certificate, certificate: X509Certificate, listing: readonly ReadCrl[]): boolean {
-  return certificate.verify(issuer.publicKey) && listing.some(({ crl }) => verifyCrl(crl, issuer.raw) === 'Valid');
+function isWordOf(issuer: X509Certificate, certificate: X509Certificate, listing: readonly Crl[]): boolean {
+  return certificate.verify(issuer.publicKey) && listing.some((crl) => verifyCrl(crl, issuer.raw) === 'Valid');
 }
 
 /** In the other Secret of the same authority. Whoever wrote it: what is no certificate is none of the issuer. */
@@ -71,29 +78,9 @@ function decodeCertificate(content: Buffer | string): X509Certificate[] {
   }
 }
 
-interface ReadCrl {
-  readonly crl: Crl;
-  /** Read when somebody asks: most CRLs list no CA that signs here. */
-  readonly serials: () => ReadonlySet<string>;
-}
-
-/** Objects of caches never change: each is read once. */
-const read = new WeakMap<OwnedSecret, readonly ReadCrl[]>();
-
-function crlsIn(secret: OwnedSecret): readonly ReadCrl[] {
-  const known = read.get(secret);
-  if (known !== undefined) return known;
-  const texts = Object.entries(secret.data ?? {}).filter(([key]) => key.endsWith('.crl') && key !== CRL_BUNDLE_KEY);
-  const crls = texts.flatMap(([, text]) => readOne(decode(text)));
-  if (crls.length > 0) read.set(secret, crls);
-  return crls;
-}
-
-function readOne(pem: string): ReadCrl[] {
-  const crl = readCrl(pem);
-  if (crl === undefined) return [];
-  let serials: ReadonlySet<string> | undefined;
-  return [{ crl, serials: () => (serials ??= serialsOn(crl)) }];
+function crlsIn({ data = {} }: OwnedSecret): Crl[] {
+  const texts = Object.entries(data).filter(([key]) => key.endsWith('.crl') && key !== CRL_BUNDLE_KEY);
+  return texts.flatMap(([, text]) => readCrl(decode(text)) ?? []);
 }
 
 function serialsOn(crl: Crl): ReadonlySet<string> {
