@@ -14,11 +14,12 @@ import { resources } from '../../src/kube/resources.ts';
 import { readWatch } from '../../src/kube/watch.ts';
 import { silentLogger } from '../kube/scripted-server.ts';
 import { clientAs, connect, eventually, freshNamespace, missingCluster, tokenFor, type Cluster } from '../support/cluster.ts';
+import { installPrerequisites } from '../support/operator.ts';
 
 /** The client layer against a real API server: what the scripted server cannot know. */
 type Config = KubeObject & { readonly metadata: ObjectMeta & { readonly name: string }; readonly data?: Record<string, string> };
 
-const { ConfigMap, Event, Lease } = resources;
+const { ConfigMap, Event, Lease, TenantCertificate } = resources;
 const skip = missingCluster();
 
 describe('the Kubernetes client and a real API server', { skip, timeout: 60_000 }, () => {
@@ -151,7 +152,9 @@ describe('the Kubernetes client and a real API server', { skip, timeout: 60_000 
     });
 
     it('are told when the past is gone', async () => {
-      const open = async (signal: AbortSignal): Promise<AsyncIterable<Buffer>> => await admin.watch(ConfigMap, { namespace, resourceVersion: '1', timeoutSeconds: 5, signal });
+      // The server remembers nothing of a kind from before it was installed; of ConfigMaps a young one remembers all.
+      await installPrerequisites(cluster);
+      const open = async (signal: AbortSignal): Promise<AsyncIterable<Buffer>> => await admin.watch(TenantCertificate, { namespace, resourceVersion: '1', timeoutSeconds: 5, signal });
       await assert.rejects(readWatch({ open, onEvent: () => undefined, silenceMs: 10_000, signal: stop.signal }), isGone);
     });
   });
