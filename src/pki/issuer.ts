@@ -2,9 +2,10 @@
 // reason from a closed set and a message that names tls.crt or tls.key, and never quotes them.
 import { X509Certificate } from 'node:crypto';
 
-import { readCertificateContent } from './certificate-content.ts';
+import { readCertificateContent, readCertificateSkeleton } from './certificate-content.ts';
 import type { CertificateContent } from './certificate-content.ts';
 import { computeKeyId } from './certificate-extensions.ts';
+import { hasExplicitParameters } from './explicit-parameters.ts';
 import { sha256Hex } from './inspect-certificate.ts';
 import type { NameConstraints } from './name-constraints.ts';
 import { parsePem } from './pem.ts';
@@ -101,7 +102,17 @@ function assembleIssuer(certificates: readonly X509Certificate[], key: PrivateKe
   const content = readContent(x509.raw);
   const fault = findAuthorityFault(content);
   if (fault !== undefined) return failure('NotACA', `tls.crt: ${fault}`);
-  return { ok: true, issuer: describeIssuer({ x509, content, key, chain: orderChain(x509, certificates) }) };
+  const chain = orderChain(x509, certificates);
+  refuseExplicitParameters([x509.raw, ...chain], certificates);
+  return { ok: true, issuer: describeIssuer({ x509, content, key, chain }) };
+}
+
+const EXPLICIT = 'has a public key with explicit EC parameters, which TLS libraries refuse; have it issued anew for a key with a named curve (openssl pkey -ec_param_enc named_curve)';
+
+function refuseExplicitParameters(chain: readonly Buffer[], certificates: readonly X509Certificate[]): void {
+  const explicit = chain.find((der) => hasExplicitParameters(readCertificateSkeleton(der).publicKey));
+  if (explicit === undefined) return;
+  throw new CertificateError(`certificate ${certificates.findIndex(({ raw }) => raw.equals(explicit)) + 1} ${EXPLICIT}`);
 }
 
 function readContent(der: Buffer): CertificateContent {

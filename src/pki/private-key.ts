@@ -4,6 +4,7 @@ import { createPrivateKey, createPublicKey, generateKeyPair, sign as signWithCal
 import type { KeyObject, X509Certificate } from 'node:crypto';
 import { inspect, promisify } from 'node:util';
 
+import { hasExplicitParameters } from './explicit-parameters.ts';
 import { CURVES, describeKey, signatureScheme } from './key-specification.ts';
 import type { KeyDescription, KeySpecification } from './key-specification.ts';
 import { parsePem, PemError } from './pem.ts';
@@ -63,6 +64,9 @@ export class PrivateKeyError extends Error {
 const ENCRYPTED =
   'the private key is encrypted; store it decrypted: openssl pkcs8 -topk8 -nocrypt -in encrypted.key -out tls.key';
 
+const EXPLICIT =
+  'the private key has explicit EC parameters, which TLS libraries refuse; store it with a named curve: openssl pkey -in explicit.key -ec_param_enc named_curve -out tls.key';
+
 export async function generatePrivateKey(specification: KeySpecification): Promise<PrivateKey> {
   const { privateKey } = await generate(specification);
   const description: KeyDescription =
@@ -79,7 +83,9 @@ export function readPrivateKey(pem: string): PrivateKey {
   if (description === undefined) {
     throw new PrivateKeyError('KeyUnsupported', 'the private key is none of RSA from 2048 bits, ECDSA P-256, P-384 or P-521, Ed25519');
   }
-  return new PrivateKey(keyObject, description);
+  const key = new PrivateKey(keyObject, description);
+  if (hasExplicitParameters(key.publicKey)) throw new PrivateKeyError('KeyUnsupported', EXPLICIT);
+  return key;
 }
 
 /** PKCS#8 PEM, for the Secret the key belongs to and nothing else. */

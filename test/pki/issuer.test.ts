@@ -70,6 +70,43 @@ describe('readIssuer', () => {
     }
   });
 
+  describe('where a public key spells out its curve', () => {
+    const explicit = openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-param_enc', 'explicit').output;
+    const named = openssl('pkey', '-in', file('explicit.key', explicit), '-ec_param_enc', 'named_curve').output;
+    const certificateOf = (key: string) => openssl('req', '-x509', '-key', file('ca.key', key), '-subj', '/CN=explicit', '-days', '9').output;
+
+    it('refuses the key, and says how to store it', () => {
+      const result = readIssuer({ certificatePem: certificateOf(explicit), keyPem: explicit });
+      assert.ok(!result.ok);
+      assert.match(result.message, /^tls\.key: the private key has explicit EC parameters.*-ec_param_enc named_curve/);
+      assert.equal(result.reason, 'KeyUnsupported');
+    });
+
+    it('refuses the certificate, also when the key itself names the curve', () => {
+      const result = readIssuer({ certificatePem: root.certificate.pem + certificateOf(explicit), keyPem: named });
+      assert.ok(!result.ok);
+      assert.match(result.message, /^tls\.crt: certificate 2 has a public key with explicit EC parameters.*issued anew/);
+      assert.equal(result.reason, 'CertificateMalformed');
+    });
+
+    it('refuses an intermediate above the CA that does so', () => {
+      const above = certificateOf(explicit).replace(/.*(?=-----BEGIN)/s, '');
+      const upperRequest = openssl('req', '-new', '-key', file('upper.key', explicit), '-subj', '/CN=explicit upper').output;
+      const extensions = file('ca.ext', 'basicConstraints=critical,CA:TRUE\n');
+      const sign = (request: string, issuer: string, key: string) =>
+        openssl('x509', '-req', '-in', file('csr.pem', request), '-CA', file('above.crt', issuer), '-CAkey', file('above.key', key), '-CAcreateserial', '-days', '9', '-extfile', extensions)
+          .output.replace(/^(?!-----BEGIN).*?(?=-----BEGIN)/s, '').replace(/(?<=-----END CERTIFICATE-----\n).*/s, '');
+      const upperCertificate = sign(upperRequest, above, explicit);
+      const ownKey = writePrivateKey(root.key);
+      const own = sign(openssl('req', '-new', '-key', file('own.key', ownKey), '-subj', '/CN=own').output, upperCertificate, explicit);
+      const result = readIssuer({ certificatePem: own + upperCertificate, keyPem: ownKey });
+      assert.ok(!result.ok, 'accepted');
+      assert.match(result.message, /^tls\.crt: certificate 2 has a public key with explicit EC parameters/);
+    });
+
+    it('takes the same key once both name it', () => assert.ok(readIssuer({ certificatePem: certificateOf(named), keyPem: named }).ok));
+  });
+
   it('refuses a CA whose keyUsage does not allow to sign certificates', () => {
     const key = file('ku.key', writePrivateKey(root.key));
     const { output } = openssl('req', '-x509', '-key', key, '-subj', '/CN=ku', '-days', '9', '-addext', 'keyUsage=critical,cRLSign');

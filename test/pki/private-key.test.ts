@@ -47,6 +47,7 @@ describe('readPrivateKey', () => {
     'two keys': [pem(ec, 'pkcs8') + pem(rsa, 'pkcs8'), 'KeyMalformed'],
     'a key cut short': [pem(ec, 'pkcs8').slice(0, 120), 'KeyMalformed'],
     'damaged base64': [pem(ec, 'pkcs8').replace('M', '!'), 'KeyMalformed'],
+    'a key with explicit EC parameters': [openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-param_enc', 'explicit').output, 'KeyUnsupported'],
     nothing: ['', 'KeyMalformed'],
   };
   for (const [sentence, [text, reason]] of Object.entries(refused)) {
@@ -69,6 +70,13 @@ describe('readPrivateKey', () => {
     const { output } = openssl('pkcs8', '-topk8', '-nocrypt', '-passin', 'pass:secret', '-in', encrypted);
     assert.ok(createPrivateKey(writePrivateKey(readPrivateKey(output))).equals(ec));
   });
+});
+
+it('says how to name the curve of a key that spells it out, with a command that works', () => {
+  const text = openssl('ecparam', '-name', 'secp384r1', '-genkey', '-noout', '-param_enc', 'explicit').output;
+  assert.throws(() => readPrivateKey(text), /explicit EC parameters.*openssl pkey -in explicit\.key -ec_param_enc named_curve -out tls\.key/);
+  const { output } = openssl('pkey', '-in', file('explicit.key', text), '-ec_param_enc', 'named_curve');
+  assert.deepEqual(readPrivateKey(output).description, { algorithm: 'ECDSA', size: 384 });
 });
 
 describe('PrivateKey', () => {
