@@ -58,7 +58,7 @@ function certificateHeader({ forwardClientCertificate, protocol }: ListenerSpec,
 function buildTls(spec: ListenerTlsSpec, bundles: TrustBundles, field: string): ListenerTlsModel {
   const { clientAuth, certificate } = spec;
   const trust = resolveTrust(spec, bundles, `${field}.trust`);
-  return { ...tlsParameters(spec), ...(certificate === undefined ? OWN_KEY_PAIR : keyPairOf(certificate.name)), clientAuth, ...(trust === undefined ? {} : { trust }) };
+  return { ...tlsParameters(spec, field), ...(certificate === undefined ? OWN_KEY_PAIR : keyPairOf(certificate.name)), clientAuth, ...(trust === undefined ? {} : { trust }) };
 }
 
 function resolveTrust({ clientAuth, trust }: ListenerTlsSpec, bundles: TrustBundles, field: string): TrustModel | undefined {

@@ -36,7 +36,7 @@ function parseAddress(text: string, field: string): UpstreamAddress {
 
 function buildTls(spec: UpstreamTlsSpec, field: string, bundles: TrustBundles): UpstreamTlsModel {
   return {
-    ...tlsParameters(spec),
+    ...tlsParameters(spec, field),
     ...(spec.serverName === undefined ? {} : { serverName: spec.serverName }),
     trust: bundles.resolve(spec.trust ?? [{ kind: 'OwnIssuer' }], `${field}.trust`),
     ...(spec.presentCertificate ? { present: OWN_KEY_PAIR } : {}),
