@@ -15,7 +15,8 @@ import { aSetup, type Parts } from '../conformance/setups.ts';
 import { eventually } from '../support/nginx-sidecar.ts';
 
 const UPGRADE = 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
-const isOpen = ({ destroyed }: ClientHttp2Session) => !destroyed;
+/** Not by `once`, to which an error that it ends with is one of the waiting. */
+const isClosed = async (session: ClientHttp2Session) => await new Promise<void>((resolve) => void (session.destroyed ? resolve() : session.once('close', resolve)));
 
 describe('the node engine', { concurrency: 4 }, () => {
   let fleet: Fleet;
@@ -92,7 +93,7 @@ describe('the node engine', { concurrency: 4 }, () => {
     const session = over2(port, fleet.alice, 0);
     const stream = session.request({ ':path': '/' }).on('error', () => {});
     await once(stream, 'response');
-    if (isOpen(session)) await once(session, 'close');
+    await isClosed(session);
   }));
 
   it('closes an idle connection of HTTP/2 also when a request has taken long', () => withProxy({ model: { idleTimeoutMs: 200 } }, async (port) => {
@@ -100,7 +101,7 @@ describe('the node engine', { concurrency: 4 }, () => {
     const stream = session.request({ ':path': '/silent' }).resume();
     const [headers] = (await once(stream, 'response')) as [{ ':status'?: number }];
     assert.equal(headers[':status'], 504);
-    if (isOpen(session)) await once(session, 'close');
+    await isClosed(session);
   }));
 
   it('does not cut a client of HTTP/2 for a server that is silent again and again', () => withProxy({ model: { idleTimeoutMs: 200 } }, async (port) => {
