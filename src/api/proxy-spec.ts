@@ -26,8 +26,8 @@ export const TrustSource = record(
 
 const tlsSettings = {
   minVersion: oneOf(TLS_VERSIONS, { description: 'Lowest TLS version.', default: 'TLSv1.2' }),
-  ciphers: Type.Optional(listOf(text(64, { description: 'An OpenSSL cipher name or rule for TLS 1.2.', pattern: '^[!+A-Za-z0-9_-]+$' }), 32, { description: 'Ciphers of TLS 1.2 in order of preference; absent: AEAD ones only.' })),
-  curves: Type.Optional(listOf(text(32, { description: 'A group name.', pattern: '^[A-Za-z0-9-]+$' }), 16, { description: 'Key exchange groups in order of preference.' })),
+  ciphers: Type.Optional(listOf(text(64, { description: 'An OpenSSL cipher name or rule for TLS 1.2.', pattern: '^[!+A-Za-z0-9_-]+$' }), 32, { description: 'Ciphers of TLS 1.2 in order of preference, names and rules that OpenSSL knows; absent: AEAD ones only.' })),
+  curves: Type.Optional(listOf(text(32, { description: 'A group name that OpenSSL knows.', pattern: '^[A-Za-z0-9-]+$' }), 16, { description: 'Key exchange groups in order of preference, names that OpenSSL knows.' })),
 };
 
 export const ListenerTls = record(

@@ -61,11 +61,11 @@ export function record<T extends Record<string, TSchema>>(properties: T, describ
   return Type.Object(properties, { ...(minProperties === undefined ? {} : { minProperties }), ...options(described) });
 }
 
-export function mapOfStrings(maxProperties: number, described: Described): TUnsafe<Record<string, string>> {
+export function mapOfStrings(maxProperties: number, described: Described & { values?: { readonly maxLength: number; readonly pattern: string } }): TUnsafe<Record<string, string>> {
   return Type.Unsafe<Record<string, string>>({
     type: 'object',
     maxProperties,
-    additionalProperties: { type: 'string', maxLength: 4096 },
+    additionalProperties: { type: 'string', ...(described.values ?? { maxLength: 4096 }) },
     ...options(described),
   });
 }

@@ -8,11 +8,11 @@ import type { IssuerReference as IssuerReferenceSchema } from './certificate-ide
 import type { ALGORITHMS, CLIENT_AUTH, ENGINES, REVOCATION_REASONS, TLS_VERSIONS, USAGES } from './closed-sets.ts';
 import { ProxySpec } from './proxy-spec.ts';
 import type { Client, Listener, ListenerTls, Route, TrustSource as TrustSourceSchema, Upstream, UpstreamTls } from './proxy-spec.ts';
-import { mapOfStrings, objectName, oneOf, record } from './schema-parts.ts';
+import { objectName, oneOf, record } from './schema-parts.ts';
+import { SecretTemplate } from './secret-template.ts';
 import type { ObjectMeta } from './object-meta.ts';
 
 const NAMED = 'has(self.commonName) || [self.?dnsNames, self.?ipAddresses, self.?uris, self.?emailAddresses].exists(l, size(l.orValue([])) > 0)';
-
 
 export const TenantCertificateSpec = record(
   {
@@ -23,12 +23,7 @@ export const TenantCertificateSpec = record(
         rules: [{ rule: "!self.endsWith('-anchors') && !self.endsWith('-crl')", message: 'names that end in -anchors and -crl are kept for the state of authorities; choose another' }],
       }),
     ),
-    secretTemplate: Type.Optional(
-      record(
-        { labels: Type.Optional(mapOfStrings(32, { description: 'Labels of the Secret.' })), annotations: Type.Optional(mapOfStrings(32, { description: 'Annotations of the Secret.' })) },
-        { description: 'Labels and annotations that the Secret gets besides ours; keys of tenant-mtls.dev are refused.' },
-      ),
-    ),
+    secretTemplate: Type.Optional(SecretTemplate),
     deletionPolicy: Type.Optional(oneOf(['Delete', 'Retain'] as const, { description: 'What happens to the Secret when this object is deleted; absent: Delete, or Retain for a CA.' })),
     networkPolicy: oneOf(['Unmanaged', 'Managed'] as const, { description: 'Managed: a NetworkPolicy closes the upstream ports of our pods to everyone. It allows all other ports: policies add up, so beside a stricter one of yours it opens what that one closes.', default: 'Unmanaged' }),
     proxy: Type.Optional(ProxySpec),

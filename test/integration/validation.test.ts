@@ -14,7 +14,7 @@ const valid = { issuer: ISSUER, commonName: 'hello.example' };
 const listener = (more: object) => ({ ...valid, proxy: { listeners: [{ name: 'https', port: 8443, ...more }] } });
 const tls = (more: object) => listener({ tls: more });
 const upstream = (more: object) => ({ ...valid, proxy: { upstreams: [{ name: 'app', ...more }] } });
-const many = (count: number, of: (index: number) => unknown) => Array.from({ length: count }, (_, index) => of(index));
+const many = <T>(count: number, of: (index: number) => T) => Array.from({ length: count }, (_, index) => of(index));
 
 describe('the API server', { skip: missingCluster() }, () => {
   const cluster = connect();
@@ -57,6 +57,14 @@ describe('the API server', { skip: missingCluster() }, () => {
     'an ECDSA key of 2048 bits': [{ ...valid, privateKey: { size: 2048 } }, /spec\.privateKey\.size: .*256, 384 or 521/],
     'an Ed25519 key with a size': [{ ...valid, privateKey: { algorithm: 'Ed25519', size: 256 } }, /spec\.privateKey\.size: .*remove it/],
     'a CA with a proxy': [{ ...valid, isCA: true, proxy: {} }, /spec\.proxy: .*a CA certificate is not served/],
+    'a label whose key is none': [{ ...valid, secretTemplate: { labels: { ok: 'x', 'not a key': 'x' } } }, /spec\.secretTemplate\.labels: .*a key of labels is a name of up to 63 letters/],
+    'a label with capitals in its domain': [{ ...valid, secretTemplate: { labels: { 'Example.com/team': 'x' } } }, /spec\.secretTemplate\.labels: .*a key of labels is/],
+    'a label whose name is too long': [{ ...valid, secretTemplate: { labels: { [`example.com/${'x'.repeat(64)}`]: 'x' } } }, /spec\.secretTemplate\.labels: .*a key of labels is/],
+    'a label whose domain is too long': [{ ...valid, secretTemplate: { labels: { [`${'x'.repeat(254)}/team`]: 'x' } } }, /spec\.secretTemplate\.labels: .*a key of labels is/],
+    'a label whose value is none': [{ ...valid, secretTemplate: { labels: { team: 'not a value' } } }, /spec\.secretTemplate\.labels\.team: Invalid value: "not a value"/],
+    'a label whose value is too long': [{ ...valid, secretTemplate: { labels: { team: 'x'.repeat(64) } } }, /spec\.secretTemplate\.labels\.team: Too long/],
+    'an annotation whose key is none': [{ ...valid, secretTemplate: { annotations: { 'a/b/c': 'x' } } }, /spec\.secretTemplate\.annotations: .*a key of annotations is a name of up to 63 letters/],
+    'an annotation without a key': [{ ...valid, secretTemplate: { annotations: { '': 'x' } } }, /spec\.secretTemplate\.annotations: .*a key of annotations is/],
     'an unknown reason of revocation': [{ ...valid, revoked: { reason: 'whim' } }, /spec\.revoked\.reason: Unsupported value: "whim"/],
     'an unknown deletion policy': [{ ...valid, deletionPolicy: 'Keep' }, /spec\.deletionPolicy: Unsupported value: "Keep"/],
     'a Secret\'s name with capitals': [{ ...valid, secretName: 'Hello' }, /spec\.secretName: Invalid value: "Hello"/],
@@ -134,6 +142,23 @@ describe('the API server', { skip: missingCluster() }, () => {
   };
   describe('accepts', { concurrency: 8 }, () => {
     for (const [sentence, spec] of Object.entries(accepted)) it(sentence, async () => void (await create(spec)));
+  });
+
+  describe('takes of a Secret\'s template what it takes of a Secret', { concurrency: 8 }, () => {
+    const domain = many(4, () => 'd'.repeat(63)).join('.').slice(0, 253);
+    const templates: Record<string, { labels?: Record<string, string>; annotations?: Record<string, string> }> = {
+      'keys with and without a domain, an empty value': { labels: { team: 'shop', 'example.com/a_B.c-9': '', 'x/y': 'A.b_c-9' }, annotations: { note: 'any text: äöü\n', 'Example.COM/Y': '' } },
+      'the longest keys and values, as many as there may be': {
+        labels: Object.fromEntries(many(32, (index) => [`${domain}/${'x'.repeat(61)}${10 + index}`, 'v'.repeat(63)])),
+        annotations: Object.fromEntries(many(32, (index) => [`${domain}/${'x'.repeat(61)}${10 + index}`, 'v'.repeat(4096)])),
+      },
+    };
+    for (const [sentence, secretTemplate] of Object.entries(templates)) {
+      it(sentence, async () => {
+        await create({ ...valid, secretTemplate });
+        await cluster.admin.create(resources.Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'templated', namespace, ...secretTemplate } } as KubeObject, DRY_RUN);
+      });
+    }
   });
 
   it('fills in what is left out', async () => {
