@@ -47,10 +47,10 @@ export async function findOwned<T extends Owned>({ client, resource, signal }: T
   }
 }
 
-/** It says so, or it says nothing any more and goes when our certificate goes. */
+/** It says so, or it says nothing any more and our certificate is its controller. */
 function isOurs(object: Owned, wanted: Owned): boolean {
   const name = certificateNameOf(object);
-  return name === certificateNameOf(wanted) || (name === undefined && (wanted.metadata.ownerReferences ?? []).some(({ uid }) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid)));
+  return name === certificateNameOf(wanted) || (name === undefined && (wanted.metadata.ownerReferences ?? []).some(({ uid }) => object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.controller === true)));
 }
 
 /**

@@ -51,12 +51,18 @@ describe('createOwned', () => {
     });
   }
 
-  it('takes for ours what has lost its annotation but goes with our certificate', async () => {
+  it('takes for ours what has lost its annotation but has our certificate as its controller', async () => {
     const metadata = { name: 'hello-proxy', namespace: 'shop' };
     const { target: to } = await target(status(409, 'AlreadyExists'), json({ ...aConfigMap(), metadata: { ...metadata, ownerReferences: [OWNER] } }));
     assert.equal((await createOwned(to, aConfigMap('hello', { ownerReferences: [OWNER] }))).kind, 'found');
     const { target: another } = await target(status(409, 'AlreadyExists'), json(aConfigMap('other', { ownerReferences: [OWNER] })));
     assert.equal((await createOwned(another, aConfigMap('hello', { ownerReferences: [OWNER] }))).kind, 'refused');
+  });
+
+  it('does not take for ours what only goes with our certificate, which does not control it', async () => {
+    const { controller: _, ...companion } = OWNER;
+    const { target: to } = await target(status(409, 'AlreadyExists'), json({ ...aConfigMap(), metadata: { name: 'hello-proxy', namespace: 'shop', ownerReferences: [companion] } }));
+    assert.equal((await createOwned(to, aConfigMap('hello', { ownerReferences: [OWNER] }))).kind, 'refused');
   });
 
   it('creates again when it has vanished in between', async () => {
