@@ -54,13 +54,17 @@ function describeSecret(before: TenantCertificateStatus, { secret, renewAt, rece
   // What is merely found is believed only by `rememberIssued`.
   const issued = recentIssues === undefined || secret === undefined ? unexpired(before, now) : withIssued(before, secret, now);
   return defined({
-    // Counted on when the Secret comes back.
-    revision: before.revision,
     ...current,
+    // Counted on when the Secret comes back, whatever stands in it.
+    revision: counted(before.revision, current?.revision),
     renewalTime: current && renewAt && writeInstant(renewAt),
     issued: issued.length === 0 ? undefined : issued,
     recentIssues: recentIssues === undefined ? before.recentIssues : [...recentIssues],
   });
+}
+
+function counted(before: number | undefined, now: number | undefined): number | undefined {
+  return before === undefined || now === undefined ? now ?? before : Math.max(before, now);
 }
 
 function unexpired({ issued = [] }: TenantCertificateStatus, now: Date): Issued {
@@ -90,9 +94,12 @@ function defined<T extends object>(record: T): Defined<T> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
+/** The bound of the schema. */
+const MAX_REVISION = 2_147_483_647;
+
 export function revisionOf(secret: Pick<OwnedSecret, 'metadata'> | undefined): number {
   const revision = Number(secret?.metadata.annotations?.[OWN_ANNOTATION.revision] ?? '0');
-  return Number.isSafeInteger(revision) && revision >= 0 ? revision : 0;
+  return Number.isSafeInteger(revision) && revision >= 0 && revision <= MAX_REVISION ? revision : 0;
 }
 
 function attempts(before: TenantCertificateStatus, { failed, recentIssues, refusal, suspended = refusal }: Findings, now: Date): TenantCertificateStatus {

@@ -42,6 +42,12 @@ describe('certificateStatus', () => {
     assert.deepEqual(judge(first, findings, at(DAY)), first);
   });
 
+  it('counts on whatever stands in the Secret', () => {
+    const counted = ['0', '7', '9', 'x'].map((revision) => judge({ revision: 7 }, { secret: aSecret('AA', { revision }) }).revision);
+    assert.deepEqual(counted, [7, 7, 9, 7]);
+    assert.equal(judge({ revision: 7 }, {}).revision, 7);
+  });
+
   it('lists every certificate that has not ended', () => {
     const first = judge({}, { secret: aSecret('AA', { notAfter: at(2 * DAY) }), recentIssues: [] });
     const second = judge(first, { secret: aSecret('BB'), recentIssues: [] }, at(DAY));
@@ -135,7 +141,7 @@ describe('certificateStatus', () => {
 
 describe('revisionOf', () => {
   const table: Record<string, [annotation: string | undefined, expected: number]> = {
-    'a revision': ['12', 12], 'none': [undefined, 0], 'one that was edited': ['a lot', 0], 'a negative one': ['-1', 0], 'one with a fraction': ['1.5', 0], 'one beyond counting': ['1e400', 0],
+    'a revision': ['12', 12], 'none': [undefined, 0], 'one that was edited': ['a lot', 0], 'a negative one': ['-1', 0], 'one with a fraction': ['1.5', 0], 'one beyond counting': ['1e400', 0], 'one beyond the schema': ['2147483648', 0],
   };
   for (const [sentence, [revision, expected]] of Object.entries(table)) {
     it(`reads ${sentence}`, () => assert.equal(revisionOf({ metadata: { name: 'x', annotations: revision === undefined ? {} : { 'tenant-mtls.dev/revision': revision } } }), expected));
