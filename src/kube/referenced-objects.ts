@@ -14,6 +14,8 @@ type Options = {
   readonly client: ApiClient;
   readonly resource: Resource;
   readonly logger: Logger;
+  /** Nothing is kept of the objects but their metadata. */
+  readonly metadataOnly?: boolean;
   /** Called with namespace/name when an object was first looked up or has changed. */
   readonly onChange: (key: string) => void;
 };
@@ -62,8 +64,8 @@ export class ReferencedObjects<T extends KubeObject> {
   }
 
   #follow(key: string, ref: ObjectRef): Entry<T> {
-    const { client, resource, logger, onChange } = this.#options;
-    const informer = new Informer<T>({ client, resource, logger, namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}` });
+    const { client, resource, logger, onChange, metadataOnly = false } = this.#options;
+    const informer = new Informer<T>({ client, resource, logger, namespace: ref.namespace, fieldSelector: `metadata.name=${ref.name}`, metadataOnly });
     const entry = { informer, stop: new AbortController() };
     this.#entries.set(key, entry);
     if (this.#closed) return entry;

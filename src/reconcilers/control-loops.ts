@@ -17,6 +17,7 @@ import { authoritiesBehind, reconcileAuthority, subscribeAuthorities, tenantSecr
 import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
 import { reconcileCertificate } from './certificates/certificate-reconciler.ts';
+import { occupiedNames } from './certificates/find-secret.ts';
 import { TenantCollisions } from './certificates/judge-policy.ts';
 import { copyTrusters, trustersOf } from './certificates/trusted-authority.ts';
 import { certificateNameOf } from './owned-secret.ts';
@@ -46,24 +47,17 @@ const DRAIN_MS = 4000;
 /** Works until the signal is aborted and what was in flight has ended. */
 export async function runControlLoops(options: LoopsOptions, signal: AbortSignal): Promise<void> {
   const queues: Queues = { certificates: new WorkQueue(), authorities: new WorkQueue(), pods: new WorkQueue() };
-  const { client, informers, log } = options;
+  const { informers } = options;
   const caches = cachesOf(informers);
   const authorities = followAuthorities(caches, queues);
-  const follow = <T extends KubeObject>(kind: 'Secret' | 'ConfigMap') =>
-    new ReferencedObjects<T>({
-      client, logger: log, resource: resources[kind],
-      onChange: (key) => {
-        if (kind === 'Secret') for (const authority of authoritiesBehind(caches, options.namespace, key)) queues.authorities.add(authority);
-        for (const certificate of caches.certificates.keysBy(INDEX.trust, `${kind}/${key}`)) queues.certificates.add(certificate);
-      },
-    });
+  const references = followReferences(options, caches, queues);
   const podObserver = createPodObserver(options, informers);
   const convergedManifest = (certificate: string) => {
     const { namespace = '', name } = parseKey(certificate);
     return podObserver.convergedManifest(namespace, name);
   };
   const collisions = new TenantCollisions(caches.tenants);
-  const context = { ...options, caches, authorities, collisions, gateClock: new GateClock(), convergedManifest, referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap') };
+  const context = { ...options, caches, authorities, collisions, gateClock: new GateClock(), convergedManifest, ...references };
   const unsubscribe = [collisions.stop, ...subscribe(informers, queues), ...subscribeAuthorities(caches, authorities, queues), ...subscribePods(informers, queues.pods)];
   const sweep = setInterval(() => dropUnreferenced(context), SWEEP_MS).unref();
   try {
@@ -75,8 +69,7 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
   } finally {
     clearInterval(sweep);
     for (const stop of unsubscribe) stop();
-    context.referencedSecrets.close();
-    context.referencedConfigMaps.close();
+    for (const objects of Object.values(references)) objects.close();
   }
 }
 
@@ -92,10 +85,29 @@ function followAuthorities(caches: Caches, queues: Queues): Authorities {
   );
 }
 
+type References = Pick<ReconcilerContext, 'referencedSecrets' | 'referencedConfigMaps' | 'occupiedSecrets'>;
+
+/** Objects of others, each watched by its name, and whom a change of them wakes. */
+function followReferences({ client, log: logger, namespace }: LoopsOptions, caches: Caches, queues: Queues): References {
+  const wake = (index: string, value: string) => {
+    for (const certificate of caches.certificates.keysBy(index, value)) queues.certificates.add(certificate);
+  };
+  const follow = <T extends KubeObject>(kind: 'Secret' | 'ConfigMap') =>
+    new ReferencedObjects<T>({
+      client, logger, resource: resources[kind],
+      onChange: (key) => {
+        if (kind === 'Secret') for (const authority of authoritiesBehind(caches, namespace, key)) queues.authorities.add(authority);
+        wake(INDEX.trust, `${kind}/${key}`);
+      },
+    });
+  const occupiedSecrets = new ReferencedObjects<Secret>({ client, logger, resource: resources.Secret, metadataOnly: true, onChange: (key) => wake(INDEX.secretName, key) });
+  return { referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap'), occupiedSecrets };
+}
+
 const SWEEP_MS = 60_000;
 
 /** Watches on what nobody refers to any more end. */
-function dropUnreferenced({ caches, namespace, referencedSecrets, referencedConfigMaps }: ReconcilerContext): void {
+function dropUnreferenced({ caches, namespace, referencedSecrets, referencedConfigMaps, occupiedSecrets }: ReconcilerContext): void {
   const wanted: Record<'Secret' | 'ConfigMap', Set<string>> = { Secret: new Set(tenantSecrets(caches, namespace)), ConfigMap: new Set() };
   for (const kind of ['Secret', 'ConfigMap'] as const) {
     for (const value of [...caches.certificates.indexValues(INDEX.authority), ...caches.certificates.indexValues(INDEX.trust)]) {
@@ -104,6 +116,7 @@ function dropUnreferenced({ caches, namespace, referencedSecrets, referencedConf
   }
   referencedSecrets.retain(wanted.Secret);
   referencedConfigMaps.retain(wanted.ConfigMap);
+  occupiedSecrets.retain(occupiedNames(caches));
 }
 
 function subscribe(informers: Informers, queues: Queues): (() => void)[] {

@@ -38,6 +38,8 @@ export interface ReconcilerContext extends Signer {
   /** Secrets and ConfigMaps of others, by name: CA Secrets, trust sources, server certificates. */
   readonly referencedSecrets: ReferencedObjects<Secret>;
   readonly referencedConfigMaps: ReferencedObjects<ConfigMap>;
+  /** What somebody else has under the name of a Secret of ours: that it is there, and nothing of it. */
+  readonly occupiedSecrets: ReferencedObjects<Secret>;
   readonly recordEvent: (object: KubeObject, note: EventNote) => void;
   readonly log: Logger;
   readonly metrics: IssuanceMetrics;

@@ -103,6 +103,17 @@ describe('issuing from a CA Secret', { skip: missingCluster() }, () => {
     assert.deepEqual((await secret('foreign-tls')).data, { mine: 'eA==' });
   });
 
+  it('takes its place within seconds once it was removed, as often as it comes', async () => {
+    const ref = { namespace, name: 'foreign-tls' };
+    for (const _ of ['first', 'second']) {
+      await admin.delete(resources.Secret, ref);
+      await eventually(async () => assert.match(text(await secret('foreign-tls'), 'tls.crt'), /BEGIN CERTIFICATE/), { timeoutMs: 5000 });
+      await ready('foreign');
+      await admin.mergePatch(resources.Secret, ref, { metadata: { ownerReferences: null, annotations: { 'tenant-mtls.dev/certificate-name': 'somebody' } } });
+      await refused('foreign', 'SecretNotOwned');
+    }
+  });
+
   it('gives a Secret wanted by two to the older one', async () => {
     await apply('first', { issuer: { kind: 'Secret', name: 'shop-ca' }, commonName: 'first.example', secretName: 'shared-tls' });
     await ready('first');

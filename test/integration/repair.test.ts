@@ -32,8 +32,8 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
   after(async () => await operator.stop());
 
   const spec = (name: string, more: object = {}) => ({ issuer: ISSUER, commonName: `${name}.example`, dnsNames: [`${name}.example`], ...more });
-  const issue = async (name: string, more: object = {}) => {
-    await certificates.apply(name, spec(name, more));
+  const issue = async (name: string, more: object = {}, metadata: object = {}) => {
+    await certificates.apply(name, spec(name, more), metadata);
     return await certificates.ready(name);
   };
   const issuances = (name: string) => operator.log.filter(({ msg, certificate }) => msg === 'certificate issued' && certificate === `${namespace}/${name}`).length;
@@ -43,6 +43,8 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
     /** Whether a new certificate is needed. */
     readonly reissued: boolean;
   }
+
+  const without = (annotation: string) => ({ metadata: { annotations: { [`tenant-mtls.dev/${annotation}`]: null } } });
 
   /** As whoever edits it by hand. */
   const BY_HAND = { query: { fieldManager: 'somebody' } };
@@ -64,17 +66,24 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
     'the template\'s label': { patch: { metadata: { labels: { team: 'other' } } }, reissued: false },
     'the template\'s annotation': { patch: { metadata: { annotations: { note: null } } }, reissued: false },
     'the owner': { patch: { metadata: { ownerReferences: [] } }, reissued: false },
-    'our annotation with the certificate\'s name': { patch: { metadata: { annotations: { 'tenant-mtls.dev/certificate-name': null } } }, reissued: true },
-    'all annotations': { patch: { metadata: { annotations: null } }, reissued: true },
-    'the annotation with the request\'s hash': { patch: { metadata: { annotations: { 'tenant-mtls.dev/request-sha256': 'x' } } }, reissued: true },
-    'the annotation with the certificate\'s hash': { patch: { metadata: { annotations: { 'tenant-mtls.dev/certificate-sha256': null } } }, reissued: true },
+    'our annotation with the certificate\'s name': { patch: without('certificate-name'), reissued: false },
+    'our annotation with the certificate\'s name, and the owner\'s label': { patch: { metadata: { labels: null, annotations: { 'tenant-mtls.dev/certificate-name': null } } }, reissued: false },
+    'all annotations': { patch: { metadata: { annotations: null } }, reissued: false },
+    'the annotation with the request\'s hash, which was taken out': { patch: without('request-sha256'), reissued: false },
+    'the annotation with the request\'s hash, which was another': { patch: { metadata: { annotations: { 'tenant-mtls.dev/request-sha256': 'x' } } }, reissued: true },
+    'the annotation with the certificate\'s hash': { patch: without('certificate-sha256'), reissued: false },
+    'the annotation with the issuer\'s hash': { patch: without('issuer-sha256'), reissued: false },
+    'the annotation with the issuer\'s hash, which was another': { patch: { metadata: { annotations: { 'tenant-mtls.dev/issuer-sha256': 'x' } } }, reissued: false },
+    'the annotation with the revision': { patch: without('revision'), reissued: false },
+    'the annotation with the renewal': { patch: without('renewed'), reissued: false },
+    'all annotations, and the certificate, which was another\'s': { patch: async () => ({ metadata: { annotations: null }, ...pairOf(await newAuthority('other')) }), reissued: true },
   };
 
   describe('is put right, when somebody changed', { concurrency: 8 }, () => {
     for (const [index, [sentence, { patch, reissued }]] of Object.entries(edits).entries()) {
       it(sentence, async () => {
         const name = `edited-${index}`;
-        const before = await issue(name, { secretTemplate: { labels: { team: 'shop' }, annotations: { note: 'ours' } } });
+        const before = await issue(name, { secretTemplate: { labels: { team: 'shop' }, annotations: { note: 'ours' } } }, { annotations: { 'tenant-mtls.dev/renew': 'once' } });
         const ref = { namespace, name: `${name}-tls` };
         const was = await certificates.secret(ref.name);
         if (patch === 'delete') await admin.delete(resources.Secret, ref);
@@ -252,7 +261,7 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
   it('serves on, and its certificate stays Ready, where only its renewal is suspended', async () => {
     await certificates.apply('worn', spec('worn'), { annotations: { 'tenant-mtls.dev/renew': 'once' } });
     await certificates.ready('worn');
-    const forget = async () => await admin.mergePatch(resources.Secret, { namespace, name: 'worn-tls' }, { metadata: { annotations: { 'tenant-mtls.dev/renewed': null } } }, BY_HAND);
+    const forget = async () => await admin.mergePatch(resources.Secret, { namespace, name: 'worn-tls' }, { metadata: { annotations: { 'tenant-mtls.dev/renewed': 'another' } } }, BY_HAND);
     const condition = async (type: string) => (await certificates.get('worn')).status?.conditions?.find((each) => each.type === type);
     for (const revision of [2, 3, 4]) {
       await forget();
@@ -271,6 +280,29 @@ describe('a Secret and a ConfigMap of ours', { skip: missingCluster() }, () => {
     await certificates.delete('older');
     await certificates.ready('younger', { timeoutMs: 10_000 });
     assert.match((await certificates.leaf('wanted-tls')).subject, /younger/);
+  });
+
+  it('goes on counting when the annotation with the revision was taken out', async () => {
+    await issue('counted');
+    await admin.mergePatch(resources.TenantCertificate, { namespace, name: 'counted' }, { metadata: { annotations: { 'tenant-mtls.dev/renew': 'now' } } });
+    await eventually(async () => assert.equal((await certificates.get('counted')).status?.revision, 2));
+    await admin.mergePatch(resources.Secret, { namespace, name: 'counted-tls' }, without('revision'), BY_HAND);
+    await eventually(async () => assert.equal((await certificates.secret('counted-tls')).metadata.annotations?.['tenant-mtls.dev/revision'], '2'), SOON);
+    assert.equal((await certificates.get('counted')).status?.revision, 2);
+    await admin.mergePatch(resources.TenantCertificate, { namespace, name: 'counted' }, { metadata: { annotations: { 'tenant-mtls.dev/renew': 'again' } } });
+    await eventually(async () => assert.equal((await certificates.get('counted')).status?.revision, 3));
+  });
+
+  it('is issued anew when what it was issued for cannot be told: the spec was edited meanwhile', async () => {
+    const before = await issue('untold');
+    await operator.stop();
+    await admin.mergePatch(resources.Secret, { namespace, name: 'untold-tls' }, { metadata: { annotations: null } }, BY_HAND);
+    await certificates.apply('untold', spec('untold', { dnsNames: ['other.example'] }));
+    operator = await startOperator(cluster);
+    const after = await certificates.ready('untold');
+    assert.notEqual(after.status?.serialNumber, before.status?.serialNumber);
+    assert.equal((await certificates.leaf('untold-tls')).subjectAltName, 'DNS:other.example');
+    assert.equal(after.status?.revision, 2);
   });
 
   describe('restored from a backup with new uids', () => {

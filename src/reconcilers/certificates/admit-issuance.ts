@@ -11,6 +11,7 @@ import type { Authority } from '../authorities/authority.ts';
 import type { CertificateRun } from './certificate-run.ts';
 import { MAX_ISSUED } from './certificate-status.ts';
 import { hasOtherIssuer } from './failed-attempts.ts';
+import { isNameOccupied } from './find-secret.ts';
 
 export interface Delay {
   readonly refusal: Refusal;
@@ -49,14 +50,19 @@ export function delayIssuance(run: CertificateRun, cause: IssueCause, authority:
   return stillBackingOff(run, authority) ?? findLoop(recentIssues(run), cause, run.now) ?? tooManyValid(run) ?? overBudget(run, authority?.tenant);
 }
 
-/** What failed is tried again at once when the object was edited since, or somebody else is to sign. */
+/** What failed is tried again at once when the object was edited since, somebody else is to sign, or its Secret's name is free again. */
 function stillBackingOff(run: CertificateRun, authority: Authority | undefined): Delay | undefined {
   const { certificate: { status = {}, metadata }, now, context } = run;
   const { failedIssuanceAttempts: failedAttempts = 0, conditions = [] } = status;
   const ready = conditions.find(({ type }) => type === 'Ready');
-  if (failedAttempts === 0 || ready?.status !== 'False' || status.observedGeneration !== metadata.generation || hasOtherIssuer(run, authority)) return undefined;
+  if (failedAttempts === 0 || ready?.status !== 'False' || status.observedGeneration !== metadata.generation || isAnotherAttempt(run, authority)) return undefined;
   const waitMs = untilNextAttemptMs({ failedAttempts, lastFailureTime: parseInstant(status.lastFailureTime) }, now, context.random());
   return waitMs === 0 ? undefined : { retryAt: later(now, waitMs), refusal: { reason: ready.reason as Refusal['reason'], message: ready.message } };
+}
+
+/** Where the name was taken, it was looked at just now: nothing would be due if it still were. */
+function isAnotherAttempt(run: CertificateRun, authority: Authority | undefined): boolean {
+  return hasOtherIssuer(run, authority) || isNameOccupied(run.certificate);
 }
 
 /** All of them must stay known, to be revoked one day. */

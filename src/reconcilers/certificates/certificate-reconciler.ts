@@ -2,13 +2,10 @@
 // One rule: what was written is told to the caches before anything else happens, so that no run acts on a world without it.
 import { CONDITION } from '../../api/conditions.ts';
 import type { RefuseReason, Refusal } from '../../api/conditions.ts';
-import { OWN_ANNOTATION } from '../../api/names.ts';
-import type { Secret } from '../../api/object-meta.ts';
 import type { StoredCertificate } from '../../issuance/issuance-facts.ts';
 import { rememberIssue } from '../../issuance/loop-breaker.ts';
 import { planIssuance } from '../../issuance/plan-issuance.ts';
 import type { Plan } from '../../issuance/plan-issuance.ts';
-import { resources } from '../../kube/resources.ts';
 import { causeOf, delayIssuance, isSuspension, recentIssues, servesMeanwhile } from './admit-issuance.ts';
 import type { Delay } from './admit-issuance.ts';
 import { authorityKey } from '../authorities/authority.ts';
@@ -20,11 +17,11 @@ import type { Findings } from './certificate-status.ts';
 import { claimSecretName } from './claim-secret-name.ts';
 import { logIssued } from './issuance-log.ts';
 import { forgetFailure, rememberFailure } from './failed-attempts.ts';
+import { findSecret, watchOccupiedName } from './find-secret.ts';
 import { issueIntoSecret } from './issue-into-secret.ts';
 import { issuerFacts } from './issuer-facts.ts';
 import { judgePolicy } from './judge-policy.ts';
-import { findOwned, refusedWrite } from '../owned-writes.ts';
-import { pruneSecret } from '../owned-secret.ts';
+import { refusedWrite } from '../owned-writes.ts';
 import type { OwnedSecret } from '../owned-secret.ts';
 import type { ReconcilerContext } from '../reconciler-context.ts';
 import { notRevoked } from './kept-revocations.ts';
@@ -58,6 +55,7 @@ export async function reconcileCertificate(context: ReconcilerContext, key: stri
   if (findings === WAITING) return {};
   if (findings === AGAIN) return { requeueAfterMs: 0 };
   await reportStatus(run, findings);
+  watchOccupiedName(run, findings);
   return { requeueAfterMs: nextLook(run, findings) };
 }
 
@@ -173,18 +171,6 @@ function whenRead<T>(build: () => T): T | undefined {
 
 function wasIssued({ certificate: { status } }: CertificateRun): boolean {
   return status?.certificateSHA256 !== undefined;
-}
-
-/** From the cache. What should be there and is not may only have lost its label: then it is read once. */
-async function findSecret(run: CertificateRun): Promise<OwnedSecret | Refusal | undefined> {
-  const { context, namespace, desired, signal, certificateName, owner } = run;
-  const cached = context.caches.secrets.get(`${namespace}/${desired.secret.name}`);
-  if (cached?.metadata.annotations?.[OWN_ANNOTATION.certificateName] === certificateName) return cached;
-  if (cached === undefined && !wasIssued(run)) return undefined;
-  const wanted: Secret = { metadata: { name: desired.secret.name, namespace, annotations: { [OWN_ANNOTATION.certificateName]: certificateName }, ownerReferences: [owner] } };
-  const found = await findOwned<Secret>({ client: context.client, resource: resources.Secret, signal }, wanted);
-  if (found === undefined) return undefined;
-  return found.kind === 'refused' ? found.refusal : pruneSecret(found.object);
 }
 
 const MINUTE_MS = 60_000;

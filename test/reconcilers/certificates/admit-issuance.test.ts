@@ -35,6 +35,11 @@ describe('delayIssuance', () => {
     });
     it('tries again when the minute is over', () => assert.equal(delay(aRun(failed, { now: at(MINUTE) })), undefined));
     it('tries again at once when the object was edited', () => assert.equal(delay(aRun(failed, { generation: 2 })), undefined));
+    it('tries again at once when the name of its Secret, which somebody else had, is free', () => {
+      const [ready] = failed.conditions ?? [];
+      assert.ok(ready);
+      assert.equal(delay(aRun({ ...failed, conditions: [{ ...ready, reason: 'SecretNotOwned' }] }, { now: at(10_000) })), undefined);
+    });
     it('tries again at once when somebody else is to sign', () => {
       const authorities = {};
       rememberFailure(aRun(failed, { authorities }), AUTHORITY);
