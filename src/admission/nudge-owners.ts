@@ -1,6 +1,6 @@
 // Makes controllers try again now, rather than after their back-off. A changed annotation makes each of them look at its object at
 // once. One rule: it is written through the status subresource, so that the operator needs no right to change a workload.
-import { GROUP } from '../api/names.ts';
+import { OWN_ANNOTATION } from '../api/names.ts';
 import { describeError } from '../errors.ts';
 import type { ApiClient } from '../kube/api-client.ts';
 import { isNotFound } from '../kube/api-error.ts';
@@ -9,7 +9,7 @@ import { apiVersionOf, resources } from '../kube/resources.ts';
 import type { Resource } from '../kube/resources.ts';
 import type { PodOwner } from './mutate-pod.ts';
 
-export const NUDGED_ANNOTATION = `${GROUP}/nudged`;
+export const NUDGED_ANNOTATION = OWN_ANNOTATION.nudged;
 
 /** Controllers that back off. Anything else that makes pods is left to itself. */
 export const NUDGEABLE: readonly Resource[] = [resources.ReplicaSet, resources.StatefulSet, resources.DaemonSet, resources.Job];

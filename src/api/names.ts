@@ -51,6 +51,8 @@ export const OWN_ANNOTATION = {
   added: `${GROUP}/added`,
   /** On a pod: changed by the operator so that the kubelet refreshes the mounted files now. */
   refresh: `${GROUP}/refresh`,
+  /** On the owner of a pod that was refused: changed by the operator so that its controller tries again now. */
+  nudged: `${GROUP}/nudged`,
 } as const;
 
 /** Condition of the operator's own Deployment: the API server reaches the webhook, as the last self-test found. */

@@ -217,4 +217,33 @@ describe(createMutate.name, () => {
     assert.equal((await mutate(aParsed(deployment))).outcome, 'mutated');
     assert.equal((await mutate(aParsed({ ...deployment, kind: { group: 'example.com', version: 'v1', kind: 'Deployment' } }))).outcome, 'unchanged');
   });
+
+  describe('where an annotation of ours does not exist', () => {
+    const UNKNOWN = { 'tenant-mtls.dev/certficate': 'hello' };
+    const WARNING = 'tenant-mtls: the annotation "tenant-mtls.dev/certficate" is not known and has no effect on a workload or pod; the nearest known one is tenant-mtls.dev/certificate';
+    const mutate = createMutate(aMutation().mutation);
+    const ofPod = { group: '', version: 'v1', kind: 'Pod' };
+    const ofDeployment = { group: 'apps', version: 'v1', kind: 'Deployment' };
+    const uncontrolled = (annotations: Record<string, string>) => ({ ...aPod(annotations), metadata: { name: 'hello', annotations } });
+
+    const advised: Record<string, [request: object, outcome: Verdict['outcome']]> = {
+      'a pod': [{ kind: ofPod, object: uncontrolled(UNKNOWN) }, 'unchanged'],
+      'a pod that is injected all the same': [{ kind: ofPod, object: uncontrolled({ ...UNKNOWN, [ANNOTATION.certificate]: 'hello' }) }, 'mutated'],
+      'a pod that is refused for something else': [{ kind: ofPod, object: uncontrolled({ ...UNKNOWN, [ANNOTATION.certificate]: 'none' }) }, 'refused'],
+      'a workload': [{ kind: ofDeployment, object: aWorkload('Deployment', { annotations: UNKNOWN }) }, 'unchanged'],
+      'a workload that opts in': [{ kind: ofDeployment, object: aWorkload('Deployment', { annotations: { ...UNKNOWN, [ANNOTATION.certificate]: 'hello' } }) }, 'mutated'],
+      'a pod template': [{ kind: ofDeployment, object: { kind: 'Deployment', spec: { template: aPod(UNKNOWN) } } }, 'unchanged'],
+    };
+    for (const [sentence, [request, outcome]] of Object.entries(advised)) {
+      it(`warns of it on ${sentence}, and decides as without it`, async () => {
+        const verdict = await mutate(aParsed(request));
+        assert.deepEqual([verdict.outcome, verdict.warnings?.filter((warning) => warning.includes('is not known'))], [outcome, [WARNING]]);
+      });
+    }
+
+    it('says nothing to the controller of a pod', async () => {
+      const verdict = await mutate(aParsed({ kind: ofPod, object: aPod({ ...UNKNOWN, [ANNOTATION.certificate]: 'hello' }) }));
+      assert.deepEqual([verdict.outcome, verdict.warnings], ['mutated', undefined]);
+    });
+  });
 });

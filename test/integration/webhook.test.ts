@@ -1,6 +1,7 @@
 // The webhook in this process, called by the real API server: when it is called, what it does, and what happens without it.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import * as fc from 'fast-check';
@@ -286,6 +287,51 @@ describe('match conditions', { skip }, () => {
     assert.deepEqual(templateOf(stored).metadata.annotations, { ...annotations, [OWN_ANNOTATION.carried]: CARRIED_KEYS.join(',') });
   });
 
+  describe('where an annotation of ours does not exist', () => {
+    const unknown = { 'tenant-mtls.dev/app-prt': '8080' };
+    const warning = /299 - "tenant-mtls: the annotation \\"tenant-mtls\.dev\/app-prt\\" is not known and has no effect on a workload or pod; the nearest known one is tenant-mtls\.dev\/app-port"/;
+
+    for (const kind of Object.keys(KINDS)) {
+      const places: Record<string, Omit<WorkloadOptions, 'namespace'>> = { '': { annotations: unknown }, 'the template of ': { template: unknown }, 'the opted-in template of ': { template: { ...OPTED_IN, ...unknown } } };
+      for (const [place, options] of Object.entries(places)) {
+        it(`warns whoever applies it to ${place}a ${kind}, and changes nothing`, async () => {
+          const { warnings, object } = await createWarned(resourceOf(kind), aWorkload(kind, { namespace, ...options }));
+          assert.match(warnings, warning);
+          assert.deepEqual(templateOf(object as Workload).metadata.annotations, options.template);
+        });
+      }
+    }
+
+    it('warns whoever makes a pod with it, once, and injects the pod that asks', async () => {
+      assert.match((await createWarned(resources.Pod, aPod(namespace, unknown))).warnings, warning);
+      const { warnings, object } = await createWarned(resources.Pod, aPod(namespace, { ...OPTED_IN, ...unknown }));
+      assert.equal(warnings.match(/is not known/g)?.length, 1);
+      assert.equal((object as { spec: { initContainers?: object[] } }).spec.initContainers?.length, 1);
+    });
+
+    it('does not hear of what controllers make', async () => {
+      const owner = { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'above', uid: '00000000-0000-4000-8000-000000000000', controller: true };
+      const pod = aPod(namespace, unknown);
+      assert.deepEqual(await webhook.reviewsOf('Pod', async () => await create(resources.Pod, { ...pod, metadata: { ...pod.metadata, ownerReferences: [owner] } } as KubeObject)), []);
+    });
+
+    /** In a dry run, with the headers that the API client of the operator has no use for. */
+    async function createWarned({ group, plural }: Resource, object: KubeObject): Promise<{ warnings: string; object: KubeObject }> {
+      const options: Parameters<typeof https.request>[1] = {};
+      const { kubeConfig } = webhook.cluster;
+      await kubeConfig.applyToHTTPSOptions(options);
+      const url = `${kubeConfig.getCurrentCluster()?.server}${group === '' ? '/api' : `/apis/${group}`}/v1/namespaces/${namespace}/${plural}?dryRun=All`;
+      return await new Promise((resolve, reject) => {
+        const request = https.request(url, { ...options, method: 'POST', headers: { ...options.headers, 'content-type': 'application/json' } }, (response) => {
+          let body = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+          response.on('end', () => resolve({ warnings: response.rawHeaders.filter((_, index, all) => all[index - 1]?.toLowerCase() === 'warning').join('\n'), object: JSON.parse(body) as KubeObject }));
+        });
+        request.on('error', reject).end(JSON.stringify(object));
+      });
+    }
+  });
+
   it('refuses to add a container to a pod with a sidecar that could reach its private key, and no other', async () => {
     const { admin } = webhook.cluster;
     const injected = await admin.create(resources.Pod, aPod(namespace, OPTED_IN));
@@ -347,6 +393,13 @@ describe('without the webhook', { skip }, () => {
     await admin.mergePatch(resources.Deployment, ref, { spec: { replicas: 1 } });
     await admin.mergePatch(resources.Deployment, ref, { spec: { template: { metadata: { labels: { version: '2' } } } } });
     await admin.delete(resources.Deployment, ref, { propagationPolicy: 'Background' });
+  });
+
+  it('blocks nobody for an annotation of ours that does not exist', async () => {
+    const { admin } = webhook.cluster;
+    const unknown = { 'tenant-mtls.dev/certficate': 'hello' };
+    await admin.create(resources.Pod, aPod(namespace, unknown), DRY_RUN);
+    for (const kind of Object.keys(KINDS)) await admin.create(resourceOf(kind), aWorkload(kind, { namespace, annotations: unknown, template: unknown }), DRY_RUN);
   });
 
   it('refuses a pod that asks for a sidecar, and says who did not answer; and creates it when it is back', async () => {
