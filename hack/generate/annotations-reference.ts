@@ -30,7 +30,7 @@ export function annotationsReference(): string {
   return [
     '<!-- Generated from src/api/names.ts and src/injection by `make generate`; do not edit. -->', '# Annotations and labels', '',
     '## For developers', '',
-    'On a Deployment, StatefulSet, DaemonSet, CronJob, on a Job when it is created, or on the pod template itself, which wins. A value of another form refuses the pod; an annotation of ours that does not exist draws a warning that names the nearest one.', '',
+    'On a Deployment, StatefulSet, DaemonSet, CronJob, on a Job when it is created, or on the pod template itself, which wins. A value of another form refuses the pod; on what opts in, an annotation of ours that does not exist draws a warning that names the nearest one.', '',
     row('annotation', 'value', 'meaning'), row('---', '---', '---'),
     ...(Object.keys(ANNOTATION) as (keyof typeof ANNOTATION)[]).map((key) => row(`\`${ANNOTATION[key]}\``, FORMATS[key].expected, MEANING[key])), '',
     '## On a TenantCertificate', '', row('annotation', 'value', 'meaning'), row('---', '---', '---'),

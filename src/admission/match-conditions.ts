@@ -1,8 +1,7 @@
-// CEL conditions under which the API server calls the webhook at all. One rule: what has not opted in never matches, but for advice, because
-// what matches is blocked while the webhook is away. Null-safe throughout: a condition that fails blocks the request too.
+// CEL conditions under which the API server calls the webhook at all. One rule: what has not opted in never matches, because what
+// matches is blocked while the webhook is away. Null-safe throughout: a condition that fails blocks the request too.
 import { ANNOTATION, OWN_ANNOTATION, SIDECAR } from '../api/names.ts';
 import { CARRIED_KEYS } from '../injection/carry-annotations.ts';
-import { KNOWN_KEYS, PREFIX } from '../injection/unknown-annotations.ts';
 
 export interface MatchCondition {
   readonly name: string;
@@ -25,27 +24,14 @@ export function selfTestConditions(podName: string): MatchCondition[] {
   return [{ name: 'self-test', expression: `has(request.dryRun) && request.dryRun && has(object.metadata.name) && object.metadata.name == '${podName}'` }];
 }
 
-const NOT_CONTROLLED: MatchCondition = { name: 'not-controlled', expression: '!has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller)' };
-const NOT_DELETING: MatchCondition = { name: 'not-deleting', expression: '!has(object.metadata.deletionTimestamp)' };
-
-/** A person's pod or workload of any kind has an annotation of ours that does not exist, itself or in its pod template. */
-export function adviceConditions(): MatchCondition[] {
-  const template = (path: string) => annotations(path, [`has(${path})`, `has(${path}.metadata)`]);
-  const places = [annotations('object'), template('object.spec.template'), annotations(JOB_TEMPLATE, ['has(object.spec.jobTemplate)', `has(${JOB_TEMPLATE}.metadata)`])];
-  const known = `[${KNOWN_KEYS.map((key) => `'${key}'`).join(', ')}]`;
-  return [NOT_CONTROLLED, NOT_DELETING, { name: 'unknown-annotation', expression: `[${places.join(', ')}].exists(a, a.exists(k, k.startsWith('${PREFIX}') && !(k in ${known})))` }];
-}
-
-const JOB_TEMPLATE = 'object.spec.jobTemplate.spec.template';
-
 /**
  * Carrying would change the workload. `template` is the path of its pod template, whose parents are required by the API.
  * Controlled objects get their template from above; objects that go away are let go.
  */
 export function workloadConditions(template: string): MatchCondition[] {
   return [
-    NOT_CONTROLLED,
-    NOT_DELETING,
+    { name: 'not-controlled', expression: '!has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller)' },
+    { name: 'not-deleting', expression: '!has(object.metadata.deletionTimestamp)' },
     { name: 'not-carried', expression: notCarried(template) },
   ];
 }

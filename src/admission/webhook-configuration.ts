@@ -1,8 +1,8 @@
 // The registration of the webhook as a value: the one source of deploy/base/webhook.yaml. One rule: a webhook that is away can
-// block only what opted in, so everything else is kept out by rules, selectors and match conditions, not by the handler; advice blocks nothing.
+// block only what opted in, so everything else is kept out by rules, selectors and match conditions, not by the handler.
 import { ANNOTATION } from '../api/names.ts';
 import type { MatchCondition } from './match-conditions.ts';
-import { adviceConditions, debuggingConditions, podConditions, selfTestConditions, workloadConditions } from './match-conditions.ts';
+import { debuggingConditions, podConditions, selfTestConditions, workloadConditions } from './match-conditions.ts';
 import { SELF_TEST_POD } from './self-test.ts';
 
 export interface RegistrationOptions {
@@ -38,7 +38,7 @@ export interface Webhook {
   readonly namespaceSelector: { readonly matchExpressions: readonly NamespaceRequirement[] };
   readonly admissionReviewVersions: readonly string[];
   readonly sideEffects: 'None';
-  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly failurePolicy: 'Fail';
   readonly matchPolicy: 'Equivalent';
   readonly reinvocationPolicy: 'IfNeeded';
   readonly timeoutSeconds: number;
@@ -57,11 +57,9 @@ export function excludedNamespaces(own: string): string[] {
   return ['kube-system', 'kube-node-lease', own];
 }
 
-type Common = Omit<Webhook, 'name' | 'rules' | 'matchConditions'>;
-
 /** Without caBundle: that field is the operator's, which keeps it current. */
 export function buildRegistration({ name, service, namespace }: RegistrationOptions): WebhookRegistration {
-  const common: Common = {
+  const common: Omit<Webhook, 'name' | 'rules' | 'matchConditions'> = {
     clientConfig: { service: { name: service, namespace, path: '/mutate', port: 443 } },
     admissionReviewVersions: ['v1'],
     // Events are told to people and change nothing that the API server keeps for a request; a dry run leaves none.
@@ -75,45 +73,32 @@ export function buildRegistration({ name, service, namespace }: RegistrationOpti
     namespaceSelector: { matchExpressions: [named('NotIn', excludedNamespaces(namespace)), { key: ANNOTATION.inject, operator: 'NotIn', values: ['false'] }] },
     objectSelector: {},
   };
+  const create = ['CREATE'] as const;
+  const change = ['CREATE', 'UPDATE'] as const;
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
     metadata: { name, labels: { 'app.kubernetes.io/name': 'tenant-mtls', 'app.kubernetes.io/component': 'webhook' } },
-    webhooks: buildWebhooks(common, namespace),
+    webhooks: [
+      { name: 'pods.tenant-mtls.dev', ...common, rules: [rule('', ['pods'], create)], matchConditions: podConditions() },
+      { name: 'debugging.tenant-mtls.dev', ...common, rules: [rule('', ['pods/ephemeralcontainers'], ['UPDATE'])], matchConditions: debuggingConditions() },
+      {
+        name: 'workloads.tenant-mtls.dev',
+        ...common,
+        // A Job's template cannot be changed once it exists.
+        rules: [rule('apps', ['deployments', 'statefulsets', 'daemonsets'], change), rule('batch', ['jobs'], create)],
+        matchConditions: workloadConditions('object.spec.template'),
+      },
+      { name: 'cronjobs.tenant-mtls.dev', ...common, rules: [rule('batch', ['cronjobs'], change)], matchConditions: workloadConditions('object.spec.jobTemplate.spec.template') },
+      {
+        name: 'self-test.tenant-mtls.dev',
+        ...common,
+        namespaceSelector: { matchExpressions: [named('In', [namespace])] },
+        rules: [rule('', ['pods'], create)],
+        matchConditions: selfTestConditions(SELF_TEST_POD),
+      },
+    ],
   };
-}
-
-function buildWebhooks(common: Common, namespace: string): Webhook[] {
-  const create = ['CREATE'] as const;
-  const change = ['CREATE', 'UPDATE'] as const;
-  return [
-    { name: 'pods.tenant-mtls.dev', ...common, rules: [rule('', ['pods'], create)], matchConditions: podConditions() },
-    { name: 'debugging.tenant-mtls.dev', ...common, rules: [rule('', ['pods/ephemeralcontainers'], ['UPDATE'])], matchConditions: debuggingConditions() },
-    {
-      name: 'workloads.tenant-mtls.dev',
-      ...common,
-      // A Job's template cannot be changed once it exists.
-      rules: [rule('apps', ['deployments', 'statefulsets', 'daemonsets'], change), rule('batch', ['jobs'], create)],
-      matchConditions: workloadConditions('object.spec.template'),
-    },
-    { name: 'cronjobs.tenant-mtls.dev', ...common, rules: [rule('batch', ['cronjobs'], change)], matchConditions: workloadConditions('object.spec.jobTemplate.spec.template') },
-    {
-      name: 'self-test.tenant-mtls.dev',
-      ...common,
-      namespaceSelector: { matchExpressions: [named('In', [namespace])] },
-      rules: [rule('', ['pods'], create)],
-      matchConditions: selfTestConditions(SELF_TEST_POD),
-    },
-    {
-      name: 'advice.tenant-mtls.dev',
-      ...common,
-      // Nobody waits for a warning, nor goes without what it would be about.
-      failurePolicy: 'Ignore',
-      timeoutSeconds: 2,
-      rules: [rule('', ['pods'], create), rule('apps', ['deployments', 'statefulsets', 'daemonsets'], change), rule('batch', ['jobs', 'cronjobs'], change)],
-      matchConditions: adviceConditions(),
-    },
-  ];
 }
 
 function rule(group: string, resources: readonly string[], operations: Rule['operations']): Rule {
