@@ -13,7 +13,7 @@ import { resources } from '../kube/resources.ts';
 import { describeError } from '../errors.ts';
 import type { Loop, Metrics } from '../telemetry/metrics.ts';
 import { Authorities } from './authorities/authority.ts';
-import { authoritiesBehind, reconcileAuthority, subscribeAuthorities, tenantSecrets } from './authorities/authority-loop.ts';
+import { authoritiesBehind, reconcileAuthority, subscribeAuthorities, tenantSecrets, waitingForCrl } from './authorities/authority-loop.ts';
 import { cachesOf } from './caches.ts';
 import type { Informers } from './caches.ts';
 import { reconcileCertificate } from './certificates/certificate-reconciler.ts';
@@ -80,7 +80,7 @@ function followAuthorities(caches: Caches, queues: Queues): Authorities {
   };
   return new Authorities(
     (key) => queues.authorities.add(key),
-    (key) => wake([...caches.certificates.keysBy(INDEX.authority, key), ...trustersOf(caches, key)]),
+    (key, state) => wake([...caches.certificates.keysBy(INDEX.authority, key), ...waitingForCrl(caches, state), ...trustersOf(caches, key)]),
     () => wake(copyTrusters(caches)),
   );
 }

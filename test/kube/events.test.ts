@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EventRecorder } from '../../src/kube/events.ts';
+import { eventually } from '../support/cluster.ts';
 import { drop, hang, json, play, silentLogger, status, type Answer, type ScriptedServer } from './scripted-server.ts';
 
 const hello = { apiVersion: 'tenant-mtls.dev/v1alpha1', kind: 'TenantCertificate', metadata: { namespace: 'shop', name: 'hello', uid: 'u1' } };
@@ -76,6 +77,7 @@ describe('EventRecorder', () => {
   it('drops what is too much instead of waiting', async () => {
     const { events, server } = await recorder(hang);
     for (let index = 0; index < 10_000; index += 1) events.record({ metadata: { name: 'x', uid: String(index) } }, issued);
+    await eventually(() => assert.equal(server.requests.length, 4));
     await events.stop(50);
     assert.equal(server.requests.length, 4);
   });

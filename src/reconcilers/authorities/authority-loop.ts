@@ -5,8 +5,9 @@ import type { TenantCertificate } from '../../api/tenant-certificate.ts';
 import type { Tenant } from '../../api/tenant.ts';
 import { desireCertificate } from '../../issuance/desired-certificate.ts';
 import type { WorkQueue } from '../../controller/work-queue.ts';
+import { keyOf } from '../../kube/object.ts';
 import { authorityKey } from './authority.ts';
-import type { Authorities } from './authority.ts';
+import type { Authorities, AuthorityState } from './authority.ts';
 import { authoritySecretName } from './authority-secret.ts';
 import type { Caches, ReconcilerContext } from '../reconciler-context.ts';
 import { INDEX } from '../reconciler-context.ts';
@@ -72,6 +73,12 @@ function concerns(key: string, before: TenantCertificate | undefined, after: Ten
 
 function isToBeRevoked({ metadata, spec }: TenantCertificate): boolean {
   return spec.revoked !== undefined || (metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FINALIZER) === true);
+}
+
+/** Those that wait, to be gone or called revoked, for the CRL of an authority that signed for them, whoever is their issuer now. */
+export function waitingForCrl({ certificates }: Pick<Caches, 'certificates'>, state: AuthorityState | undefined): string[] {
+  const issuers = state?.kind === 'ready' ? [...(state.authority.revocations?.issuers ?? [])] : [];
+  return issuers.flatMap((sha256) => certificates.by(INDEX.signedBy, sha256)).filter(isToBeRevoked).map(keyOf);
 }
 
 /** The certificates of the Tenant; those of all Tenants when the names that it claims have changed. */

@@ -67,14 +67,14 @@ export class Authorities {
   /** By key, the names (DER as base64) of those above its CA. */
   readonly #above = new Map<string, readonly string[]>();
   readonly #onWanted: (key: string) => void;
-  readonly #onChange: (key: string) => void;
+  readonly #onChange: (key: string, state: AuthorityState | undefined) => void;
   readonly #onRevoked: () => void;
 
   /**
-   * `onWanted`: somebody asks for an authority that has not been looked at yet. `onChange`: one has changed. `onRevoked`: another CA is
-   * revoked, whose anchor may stand anywhere.
+   * `onWanted`: somebody asks for an authority that has not been looked at yet. `onChange`: one has changed, or is not known any more.
+   * `onRevoked`: another CA is revoked, whose anchor may stand anywhere.
    */
-  constructor(onWanted: (key: string) => void, onChange: (key: string) => void, onRevoked = () => {}) {
+  constructor(onWanted: (key: string) => void, onChange: (key: string, state: AuthorityState | undefined) => void, onRevoked = () => {}) {
     this.#onWanted = onWanted;
     this.#onChange = onChange;
     this.#onRevoked = onRevoked;
@@ -91,7 +91,7 @@ export class Authorities {
     const before = this.#states.get(key);
     this.#states.set(key, state);
     if (revokedId(state) !== undefined && revokedId(state) !== revokedId(before)) this.#onRevoked();
-    if (before === undefined || fingerprint(before) !== fingerprint(state)) this.#onChange(key);
+    if (before === undefined || fingerprint(before) !== fingerprint(state)) this.#onChange(key, state);
   }
 
   /** Keys of the authorities that one of these CA certificates (SHA-256) belongs to. */
@@ -123,7 +123,7 @@ export class Authorities {
 
   forget(key: string): void {
     this.#above.delete(key);
-    if (this.#states.delete(key)) this.#onChange(key);
+    if (this.#states.delete(key)) this.#onChange(key, undefined);
   }
 }
 
