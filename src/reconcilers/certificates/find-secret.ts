@@ -31,9 +31,12 @@ export function isNameOccupied({ status }: TenantCertificate): boolean {
   return status?.conditions?.some(({ type, status: is, reason }) => type === CONDITION.ready && is === 'False' && reason === 'SecretNotOwned') ?? false;
 }
 
+/** A watch takes 145 KiB, and anybody can name Secrets of others: whoever comes after them is healed by the next look. */
+const MOST_WATCHED = 64;
+
 /** To be told when the name is free, by a watch on this one name. */
-export function watchOccupiedName({ context, namespace }: CertificateRun, { refusal, secret, secretName }: Findings): void {
-  if (refusal?.reason === 'SecretNotOwned' && secret === undefined) context.occupiedSecrets.get({ namespace, name: secretName });
+export function watchOccupiedName({ context: { occupiedSecrets }, namespace }: CertificateRun, { refusal, secret, secretName }: Findings): void {
+  if (refusal?.reason === 'SecretNotOwned' && secret === undefined && occupiedSecrets.size < MOST_WATCHED) occupiedSecrets.get({ namespace, name: secretName });
 }
 
 /** Of the Secrets that are waited for, as namespace/name; whoever watches another one may stop. */

@@ -21,7 +21,9 @@ export async function restoreAnnotations(run: CertificateRun, secret: Secret | O
   const { context, certificate, certificateName, desired, namespace, signal } = run;
   const { name, uid, resourceVersion, annotations = {} } = secret.metadata;
   const own = { [OWN_ANNOTATION.certificateName]: certificateName };
-  const known = pruneSecret({ ...secret, metadata: { ...secret.metadata, annotations: { ...annotations, ...own } } });
+  const isKnown = 'stored' in secret && annotations[OWN_ANNOTATION.certificateName] === certificateName;
+  // Read once: certificate and key are memory that the garbage collector does not see.
+  const known = isKnown ? secret : pruneSecret({ ...secret, metadata: { ...secret.metadata, annotations: { ...annotations, ...own } } });
   const lost = Object.entries({ ...own, ...lostAnnotations(certificate, desired, known) }).filter(([key, value]) => annotations[key] !== value);
   if (lost.length === 0) return known;
   const patch = { metadata: { uid, resourceVersion, annotations: Object.fromEntries(lost) } };

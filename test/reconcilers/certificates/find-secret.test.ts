@@ -26,15 +26,16 @@ interface World {
   readonly status?: TenantCertificateStatus;
   readonly cached?: Secret;
   readonly script?: Answer[];
+  readonly alreadyWatched?: number;
 }
 
 /** What was found, and what the API server was asked. */
-async function find({ status = {}, cached, script = [] }: World) {
+async function find({ status = {}, cached, script = [], alreadyWatched = 0 }: World) {
   const server = await play(...script);
   const secrets = new Cache<OwnedSecret>({ logger: quiet });
   if (cached !== undefined) secrets.upsert(pruneSecret(cached));
   const watched: string[] = [];
-  const occupiedSecrets = { get: ({ namespace, name }: { namespace: string; name: string }) => watched.push(`${namespace}/${name}`) };
+  const occupiedSecrets = { size: alreadyWatched, get: ({ namespace, name }: { namespace: string; name: string }) => watched.push(`${namespace}/${name}`) };
   const context = { client: server.client, caches: { secrets }, occupiedSecrets, log: quiet, now: () => at(0) } as unknown as ReconcilerContext;
   const run = startRun(context, certificate(status), new AbortController().signal);
   const found = await findSecret(run);
@@ -92,6 +93,12 @@ describe('a name that somebody else has', () => {
       assert.deepEqual(watched, expected);
     });
   }
+
+  it('is not watched beside many others', async () => {
+    const { run, watched } = await find({ alreadyWatched: 64 });
+    watchOccupiedName(run, { secretName: 'hello-tls', notices: [], refusal: taken });
+    assert.deepEqual(watched, []);
+  });
 
   it('is watched no longer than the status says so, and the certificate is there', () => {
     const certificates = new Cache<TenantCertificate>({ logger: quiet });
