@@ -6,7 +6,7 @@ import type { Pod } from './pod.ts';
 import { quote } from './reasons.ts';
 
 /** What every annotation of ours begins with. */
-export const PREFIX = `${GROUP}/`;
+const PREFIX = `${GROUP}/`;
 
 const SETTINGS: readonly string[] = Object.values(ANNOTATION);
 

@@ -73,11 +73,15 @@ export async function runControlLoops(options: LoopsOptions, signal: AbortSignal
   }
 }
 
+function wakerOf({ certificates }: Queues): (keys: Iterable<string>) => void {
+  return (keys) => {
+    for (const key of keys) certificates.add(key);
+  };
+}
+
 /** Whoever depends on an authority is woken when it has changed; and when a CA was revoked, whoever may trust a copy of its anchor. */
 function followAuthorities(caches: Caches, queues: Queues): Authorities {
-  const wake = (certificates: Iterable<string>) => {
-    for (const certificate of certificates) queues.certificates.add(certificate);
-  };
+  const wake = wakerOf(queues);
   return new Authorities(
     (key) => queues.authorities.add(key),
     (key, state) => wake([...caches.certificates.keysBy(INDEX.authority, key), ...waitingForCrl(caches, state), ...trustersOf(caches, key)]),
@@ -89,18 +93,16 @@ type References = Pick<ReconcilerContext, 'referencedSecrets' | 'referencedConfi
 
 /** Objects of others, each watched by its name, and whom a change of them wakes. */
 function followReferences({ client, log: logger, namespace }: LoopsOptions, caches: Caches, queues: Queues): References {
-  const wake = (index: string, value: string) => {
-    for (const certificate of caches.certificates.keysBy(index, value)) queues.certificates.add(certificate);
-  };
+  const wake = wakerOf(queues);
   const follow = <T extends KubeObject>(kind: 'Secret' | 'ConfigMap') =>
     new ReferencedObjects<T>({
       client, logger, resource: resources[kind],
       onChange: (key) => {
         if (kind === 'Secret') for (const authority of authoritiesBehind(caches, namespace, key)) queues.authorities.add(authority);
-        wake(INDEX.trust, `${kind}/${key}`);
+        wake(caches.certificates.keysBy(INDEX.trust, `${kind}/${key}`));
       },
     });
-  const occupiedSecrets = new ReferencedObjects<Secret>({ client, logger, resource: resources.Secret, metadataOnly: true, onChange: (key) => wake(INDEX.secretName, key) });
+  const occupiedSecrets = new ReferencedObjects<Secret>({ client, logger, resource: resources.Secret, metadataOnly: true, onChange: (key) => wake(caches.certificates.keysBy(INDEX.secretName, key)) });
   return { referencedSecrets: follow<Secret>('Secret'), referencedConfigMaps: follow<ConfigMap>('ConfigMap'), occupiedSecrets };
 }
 

@@ -7,7 +7,7 @@ import { resources } from '../../src/kube/resources.ts';
 
 /**
  * The real API server that integration and e2e tests talk to: the one of KUBECONFIG, else the embedded cluster's.
- * Each test file gets a namespace of its own, so files may run side by side:
+ * Each test file gets a namespace of its own. Those that run an operator share its Lease, so files run one after another:
  *
  *     describe('…', { skip: missingCluster() }, () => {
  *       let cluster: Cluster;

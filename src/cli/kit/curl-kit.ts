@@ -1,20 +1,10 @@
 // A kit for curl: files and a configuration for `curl -K`.
-import { writePrivateKey } from '../../pki/private-key.ts';
-import { KIT_FILE, publicFile, secretFile } from './kit-parts.ts';
-import type { KitContent, KitFile, KitMaterial, KitPlace } from './kit-parts.ts';
+import { KIT_FILE, publicFile } from './kit-parts.ts';
+import type { KitContent, KitMaterial, KitPlace } from './kit-parts.ts';
 import { formatAddress, formatHost, shellWord } from './kit-values.ts';
+import { pemFiles } from './pem-files.ts';
 
 const CONFIGURATION = 'curl.conf';
-
-/** Certificate with its chain, key, anchors and, where there are any, CRLs: what most tools take as four files. */
-export function pemFiles({ leafPem, intermediatesPem, key, anchors, crlsPem }: KitMaterial): KitFile[] {
-  return [
-    publicFile(KIT_FILE.chain, leafPem + intermediatesPem),
-    secretFile(KIT_FILE.key, writePrivateKey(key)),
-    publicFile(KIT_FILE.anchors, anchors.join('')),
-    ...(crlsPem === '' ? [] : [publicFile(KIT_FILE.crls, crlsPem)]),
-  ];
-}
 
 export function curlKit(material: KitMaterial, { directory, server }: KitPlace): KitContent {
   const path = (file: string) => `"${directory}/${file}"`;

@@ -2,28 +2,30 @@
 // and need nothing of a `defaults` section, so that they stand beside any haproxy.cfg: haproxy -f haproxy.cfg -f haproxy-edge.cfg.
 import { writePrivateKey } from '../../pki/private-key.ts';
 import { IDENTITY_HEADER } from '../../proxy-model/identity-headers.ts';
+import { forEachSide } from './for-each-side.ts';
 import { KIT_FILE, publicFile, secretFile } from './kit-parts.ts';
 import type { KitContent, KitMaterial, KitPlace, KitServer } from './kit-parts.ts';
 import { formatAddress, shellWord } from './kit-values.ts';
 import { APP, EDGE_PORT, PLAIN, edgeUsage, plainUsage } from './kit-addresses.ts';
+import { trustFiles } from './pem-files.ts';
 
 const EDGE = 'haproxy-edge.cfg';
 const CLIENT = 'haproxy-client.cfg';
 
-export function haproxyKit(material: KitMaterial, { directory, server }: KitPlace): KitContent {
-  const { leafPem, intermediatesPem, key, anchors, crlsPem, roles } = material;
-  const isClient = roles.has('client') && server !== undefined;
+export function haproxyKit(material: KitMaterial, place: KitPlace): KitContent {
+  const { directory } = place;
+  const { leafPem, intermediatesPem, key } = material;
+  const configurations = forEachSide(material, place, {
+    edge: () => publicFile(EDGE, edge(material, directory)),
+    client: (server) => publicFile(CLIENT, client(material, directory, server)),
+  });
   return {
-    files: [
-      secretFile(KIT_FILE.pair, leafPem + intermediatesPem + writePrivateKey(key)),
-      publicFile(KIT_FILE.anchors, anchors.join('')),
-      ...(crlsPem === '' ? [] : [publicFile(KIT_FILE.crls, crlsPem)]),
-      ...(roles.has('server') ? [publicFile(EDGE, edge(material, directory))] : []),
-      ...(isClient ? [publicFile(CLIENT, client(material, directory, server))] : []),
-    ],
+    files: [secretFile(KIT_FILE.pair, leafPem + intermediatesPem + writePrivateKey(key)), ...trustFiles(material), ...configurations],
     usage: [
-      ...(roles.has('server') ? [`haproxy -f haproxy.cfg -f ${shellWord(`${directory}/${EDGE}`)}`, ...edgeUsage(EDGE)] : []),
-      ...(isClient ? [`haproxy -f haproxy.cfg -f ${shellWord(`${directory}/${CLIENT}`)}`, ...plainUsage(CLIENT, server)] : []),
+      ...forEachSide(material, place, {
+        edge: () => [`haproxy -f haproxy.cfg -f ${shellWord(`${directory}/${EDGE}`)}`, ...edgeUsage(EDGE)],
+        client: (server) => [`haproxy -f haproxy.cfg -f ${shellWord(`${directory}/${CLIENT}`)}`, ...plainUsage(CLIENT, server)],
+      }).flat(),
       'haproxy.cfg stands for your own. Reload HAProxy after the kit was renewed.',
     ],
   };

@@ -1,10 +1,11 @@
 // A kit for nginx: PEM files, and a server block for each side it can take, to be included in the http block.
 import { IDENTITY_HEADER } from '../../proxy-model/identity-headers.ts';
-import { pemFiles } from './curl-kit.ts';
+import { forEachSide } from './for-each-side.ts';
 import { APP, EDGE_PORT, PLAIN, edgeUsage, plainUsage } from './kit-addresses.ts';
 import { KIT_FILE, publicFile } from './kit-parts.ts';
 import type { KitContent, KitMaterial, KitPlace, KitServer } from './kit-parts.ts';
 import { formatAddress } from './kit-values.ts';
+import { pemFiles } from './pem-files.ts';
 
 const EDGE = 'nginx-edge.conf';
 const CLIENT = 'nginx-client.conf';
@@ -12,20 +13,21 @@ const CLIENT = 'nginx-client.conf';
 /** Longer than any chain here; nginx's own default of 1 refuses a leaf below an intermediate. */
 const DEPTH = 9;
 
-export function nginxKit(material: KitMaterial, { directory, server }: KitPlace): KitContent {
-  const { roles } = material;
-  const isClient = roles.has('client') && server !== undefined;
+export function nginxKit(material: KitMaterial, place: KitPlace): KitContent {
+  const { directory } = place;
+  const configurations = forEachSide(material, place, {
+    edge: () => publicFile(EDGE, edge(material, directory)),
+    client: (server) => publicFile(CLIENT, client(material, directory, server)),
+  });
   return {
-    files: [
-      ...pemFiles(material),
-      ...(roles.has('server') ? [publicFile(EDGE, edge(material, directory))] : []),
-      ...(isClient ? [publicFile(CLIENT, client(material, directory, server))] : []),
-    ],
+    files: [...pemFiles(material), ...configurations],
     usage: [
       'In the http block of nginx.conf:',
       '',
-      ...(roles.has('server') ? [`include "${directory}/${EDGE}";`, ...edgeUsage(EDGE)] : []),
-      ...(isClient ? [`include "${directory}/${CLIENT}";`, ...plainUsage(CLIENT, server)] : []),
+      ...forEachSide(material, place, {
+        edge: () => [`include "${directory}/${EDGE}";`, ...edgeUsage(EDGE)],
+        client: (server) => [`include "${directory}/${CLIENT}";`, ...plainUsage(CLIENT, server)],
+      }).flat(),
       'Then: nginx -t && nginx -s reload; again after the kit was renewed.',
     ],
   };

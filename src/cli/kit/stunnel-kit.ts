@@ -1,25 +1,27 @@
 // A kit for stunnel, which carries any TCP protocol: PEM files, and a whole configuration for each side it can take.
-import { pemFiles } from './curl-kit.ts';
+import { forEachSide } from './for-each-side.ts';
 import { APP, EDGE_PORT, PLAIN, edgeUsage, plainUsage } from './kit-addresses.ts';
 import { KIT_FILE, publicFile } from './kit-parts.ts';
 import type { KitContent, KitMaterial, KitPlace, KitServer } from './kit-parts.ts';
 import { formatAddress, shellWord } from './kit-values.ts';
+import { pemFiles } from './pem-files.ts';
 
 const EDGE = 'stunnel-edge.conf';
 const CLIENT = 'stunnel-client.conf';
 
-export function stunnelKit(material: KitMaterial, { directory, server }: KitPlace): KitContent {
-  const { roles } = material;
-  const isClient = roles.has('client') && server !== undefined;
+export function stunnelKit(material: KitMaterial, place: KitPlace): KitContent {
+  const { directory } = place;
+  const configurations = forEachSide(material, place, {
+    edge: () => publicFile(EDGE, edge(material, directory)),
+    client: (server) => publicFile(CLIENT, client(material, directory, server)),
+  });
   return {
-    files: [
-      ...pemFiles(material),
-      ...(roles.has('server') ? [publicFile(EDGE, edge(material, directory))] : []),
-      ...(isClient ? [publicFile(CLIENT, client(material, directory, server))] : []),
-    ],
+    files: [...pemFiles(material), ...configurations],
     usage: [
-      ...(roles.has('server') ? [`stunnel ${shellWord(`${directory}/${EDGE}`)}`, ...edgeUsage(EDGE)] : []),
-      ...(isClient ? [`stunnel ${shellWord(`${directory}/${CLIENT}`)}`, ...plainUsage(CLIENT, server)] : []),
+      ...forEachSide(material, place, {
+        edge: () => [`stunnel ${shellWord(`${directory}/${EDGE}`)}`, ...edgeUsage(EDGE)],
+        client: (server) => [`stunnel ${shellWord(`${directory}/${CLIENT}`)}`, ...plainUsage(CLIENT, server)],
+      }).flat(),
       'Send stunnel a SIGHUP after the kit was renewed.',
     ],
   };
